@@ -1,0 +1,32 @@
+# fathom_room(NAME SOURCES file... [DEPENDS room...] [LINK library...] [TESTS file_test.cpp...])
+#
+# One static library per folder under src/. DEPENDS names the rooms whose headers this room may
+# include; tools/check_layers.py holds the includes against the same statement. TESTS become one
+# executable NAME_test.
+function(fathom_room name)
+  cmake_parse_arguments(ROOM "" "" "SOURCES;DEPENDS;LINK;TESTS" ${ARGN})
+  set(target fathom_${name})
+  list(TRANSFORM ROOM_DEPENDS PREPEND fathom_ OUTPUT_VARIABLE depends)
+  if(ROOM_SOURCES)
+    add_library(${target} STATIC ${ROOM_SOURCES})
+    target_include_directories(${target} PUBLIC ${PROJECT_SOURCE_DIR}/src)
+    target_link_libraries(${target} PUBLIC ${depends} PRIVATE ${ROOM_LINK})
+  else()
+    add_library(${target} INTERFACE)
+    target_include_directories(${target} INTERFACE ${PROJECT_SOURCE_DIR}/src)
+    target_link_libraries(${target} INTERFACE ${depends} ${ROOM_LINK})
+  endif()
+  if(FATHOM_TESTS AND ROOM_TESTS)
+    fathom_test(${name}_test SOURCES ${ROOM_TESTS} LINK ${target} ${ROOM_LINK})
+  endif()
+endfunction()
+
+# fathom_test(NAME SOURCES file... LINK target...): a GoogleTest executable, one ctest entry per test.
+function(fathom_test name)
+  cmake_parse_arguments(TEST "" "" "SOURCES;LINK" ${ARGN})
+  add_executable(${name} ${TEST_SOURCES})
+  target_link_libraries(${name} PRIVATE ${TEST_LINK} GTest::gtest GTest::gmock GTest::gtest_main)
+  target_compile_definitions(${name} PRIVATE FATHOM_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+  gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 600)
+endfunction()
+include(GoogleTest)

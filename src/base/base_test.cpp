@@ -1,0 +1,87 @@
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <numeric>
+#include <vector>
+
+#include "base/file.h"
+#include "base/thread_pool.h"
+
+namespace fathom::base {
+namespace {
+
+std::string TempPath(const std::string& name) { return testing::TempDir() + "/" + name; }
+
+Result<int> Half(int x) {
+  if (x % 2 != 0) return MakeError("{} is odd", x);
+  return x / 2;
+}
+
+Result<int> Quarter(int x) {
+  FATHOM_ASSIGN(const int half, Half(x));
+  FATHOM_ASSIGN(const int quarter, Half(half));
+  return quarter;
+}
+
+TEST(Result, CarriesTheFirstError) {
+  EXPECT_EQ(*Quarter(8), 2);
+  EXPECT_EQ(Quarter(6).error().message, "3 is odd");
+}
+
+TEST(File, WritesAndReadsBack) {
+  const std::string path = TempPath("fathom_file_test");
+  auto out = OutputFile::Create(path);
+  ASSERT_TRUE(out.ok());
+  ASSERT_TRUE(out->Write("some ").ok());
+  ASSERT_TRUE(out->Write("bytes").ok());
+  ASSERT_TRUE(out->Close().ok());
+  EXPECT_EQ(*ReadFile(path), "some bytes");
+  auto mapped = MappedFile::Open(path);
+  ASSERT_TRUE(mapped.ok());
+  EXPECT_EQ(mapped->bytes().size(), 10u);
+  std::filesystem::remove(path);
+}
+
+TEST(File, AnUnfinishedFileIsRemoved) {
+  const std::string path = TempPath("fathom_unfinished");
+  {
+    auto out = OutputFile::Create(path);
+    ASSERT_TRUE(out.ok());
+    ASSERT_TRUE(out->Write("half").ok());
+  }
+  EXPECT_FALSE(std::filesystem::exists(path));
+}
+
+TEST(File, ReportsAFullDisk) {
+  auto out = OutputFile::Create("/dev/full");
+  ASSERT_TRUE(out.ok());
+  const Status status = out->Write("x");
+  ASSERT_FALSE(status.ok());
+  EXPECT_EQ(status.error().message, "/dev/full: cannot write: No space left on device");
+}
+
+TEST(File, NamesWhatIsMissing) {
+  EXPECT_EQ(MappedFile::Open("/nonexistent/x").error().message,
+            "/nonexistent/x: cannot open: No such file or directory");
+  EXPECT_EQ(MappedFile::Open("/tmp").error().message, "/tmp: not a regular file");
+  EXPECT_FALSE(ReadFile("/tmp").ok());
+}
+
+TEST(ThreadPool, CoversEveryItemOnce) {
+  for (int threads : {1, 2, 3, 8}) {
+    ThreadPool pool(threads);
+    for (int repeat = 0; repeat < 100; ++repeat) {
+      std::vector<int> touched(257, 0);
+      pool.ForRanges(257, 16, [&](int64_t begin, int64_t end) {
+        EXPECT_EQ(begin % 16, 0);
+        for (int64_t i = begin; i < end; ++i) ++touched[static_cast<size_t>(i)];
+      });
+      pool.ForEach(257, [&](int64_t i, int) { ++touched[static_cast<size_t>(i)]; });
+      EXPECT_EQ(std::accumulate(touched.begin(), touched.end(), 0), 2 * 257);
+      EXPECT_EQ(*std::min_element(touched.begin(), touched.end()), 2);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace fathom::base

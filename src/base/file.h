@@ -1,0 +1,62 @@
+// Files as the rest of the program sees them: mapped for reading, or written whole.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include "base/result.h"
+
+namespace fathom::base {
+
+/// A file mapped read-only for as long as the object lives. Movable; the mapping never moves.
+class MappedFile {
+ public:
+  /// Maps the regular file at `path`. An empty file maps to an empty span.
+  static Result<MappedFile> Open(const std::string& path);
+
+  MappedFile() = default;
+  MappedFile(MappedFile&& other) noexcept;
+  MappedFile& operator=(MappedFile&& other) noexcept;
+  ~MappedFile();
+
+  std::span<const std::byte> bytes() const { return {data_, size_}; }
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+  const std::byte* data_ = nullptr;
+  size_t size_ = 0;
+};
+
+/// Reads a whole file of at most `max_bytes` as text or raw bytes.
+Result<std::string> ReadFile(const std::string& path, size_t max_bytes = size_t{1} << 30);
+
+/// Writes a file front to back. Every failure, a full disk included, is reported by Write or Close;
+/// an object destroyed before a successful Close removes what it wrote.
+class OutputFile {
+ public:
+  /// Creates or truncates `path`.
+  static Result<OutputFile> Create(const std::string& path);
+
+  OutputFile(OutputFile&& other) noexcept;
+  OutputFile& operator=(OutputFile&&) = delete;
+  ~OutputFile();
+
+  Status Write(std::span<const std::byte> bytes);
+  Status Write(std::string_view text);
+  /// Flushes to the kernel and closes. REQUIRES: not closed before.
+  Status Close();
+
+ private:
+  OutputFile(std::string path, int fd) : path_(std::move(path)), fd_(fd) {}
+
+  std::string path_;
+  int fd_ = -1;
+};
+
+/// Creates the directory `path` and its parents; success if it exists already.
+Status MakeDirectories(const std::string& path);
+
+}  // namespace fathom::base

@@ -1,0 +1,89 @@
+#include "base/thread_pool.h"
+
+#include <immintrin.h>
+
+#include <algorithm>
+
+#include "base/check.h"
+
+namespace fathom::base {
+namespace {
+
+// A decode step has hundreds of short operations: a sleeping thread would cost more to wake than
+// most of them take. About 50 microseconds of spinning covers the gaps between them.
+constexpr int kSpins = 4000;
+
+template <typename T>
+void WaitWhileEqual(const std::atomic<T>& variable, T value) {
+  for (int i = 0; i < kSpins; ++i) {
+    if (variable.load(std::memory_order_acquire) != value) return;
+    _mm_pause();
+  }
+  while (variable.load(std::memory_order_acquire) == value) variable.wait(value);
+}
+
+}  // namespace
+
+ThreadPool::ThreadPool(int threads) {
+  FATHOM_CHECK(threads >= 1);
+  workers_.reserve(static_cast<size_t>(threads - 1));
+  for (int worker = 1; worker < threads; ++worker)
+    workers_.emplace_back([this, worker] { WorkerLoop(worker); });
+}
+
+ThreadPool::~ThreadPool() {
+  stopping_ = true;
+  epoch_.fetch_add(1, std::memory_order_release);
+  epoch_.notify_all();
+  for (auto& worker : workers_) worker.join();
+}
+
+void ThreadPool::WorkerLoop(int worker) {
+  uint32_t seen = 0;
+  for (;;) {
+    WaitWhileEqual(epoch_, seen);
+    ++seen;
+    if (stopping_) return;
+    (*task_)(worker);
+    if (unfinished_.fetch_sub(1, std::memory_order_acq_rel) == 1) unfinished_.notify_one();
+  }
+}
+
+void ThreadPool::Run(FunctionRef<void(int)> task) {
+  if (!workers_.empty()) {
+    task_ = &task;
+    unfinished_.store(static_cast<int>(workers_.size()), std::memory_order_relaxed);
+    epoch_.fetch_add(1, std::memory_order_release);
+    epoch_.notify_all();
+  }
+  task(0);
+  for (int left; (left = unfinished_.load(std::memory_order_acquire)) != 0;)
+    WaitWhileEqual(unfinished_, left);
+}
+
+void ThreadPool::ForRanges(int64_t items, int64_t grain, FunctionRef<void(int64_t, int64_t)> task) {
+  const int64_t grains = (items + grain - 1) / grain;
+  if (grains <= 1 || workers_.empty()) {
+    if (items > 0) task(0, items);
+    return;
+  }
+  Run([&](int worker) {
+    const int64_t begin = std::min(items, grains * worker / size() * grain);
+    const int64_t end = std::min(items, grains * (worker + 1) / size() * grain);
+    if (begin < end) task(begin, end);
+  });
+}
+
+void ThreadPool::ForEach(int64_t items, FunctionRef<void(int64_t, int)> task) {
+  if (items <= 1 || workers_.empty()) {
+    for (int64_t item = 0; item < items; ++item) task(item, 0);
+    return;
+  }
+  std::atomic<int64_t> next{0};
+  Run([&](int worker) {
+    for (int64_t item; (item = next.fetch_add(1, std::memory_order_relaxed)) < items;)
+      task(item, worker);
+  });
+}
+
+}  // namespace fathom::base

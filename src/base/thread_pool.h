@@ -1,0 +1,46 @@
+// A fixed set of threads that split one operation at a time.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <thread>
+#include <vector>
+
+#include "base/function_ref.h"
+
+namespace fathom::base {
+
+/// Runs an operation on `size()` threads, the caller's included. One caller at a time. Which thread
+/// computes what never changes a result: every output element has one fixed order of additions.
+class ThreadPool {
+ public:
+  /// `threads` >= 1; 1 starts none and runs everything in the caller.
+  explicit ThreadPool(int threads);
+  ~ThreadPool();
+  ThreadPool(const ThreadPool&) = delete;
+  ThreadPool& operator=(const ThreadPool&) = delete;
+
+  int size() const { return static_cast<int>(workers_.size()) + 1; }
+
+  /// Calls task(worker) once for every worker in [0, size()) and returns when all have returned.
+  void Run(FunctionRef<void(int worker)> task);
+
+  /// Splits [0, items) into one contiguous range a thread, with borders at multiples of `grain`,
+  /// and calls task(begin, end) for those that are not empty.
+  void ForRanges(int64_t items, int64_t grain, FunctionRef<void(int64_t begin, int64_t end)> task);
+
+  /// Calls task(item, worker) for every item in [0, items); items of uneven cost are handed out one
+  /// by one.
+  void ForEach(int64_t items, FunctionRef<void(int64_t item, int worker)> task);
+
+ private:
+  void WorkerLoop(int worker);
+
+  std::vector<std::thread> workers_;
+  const FunctionRef<void(int)>* task_ = nullptr;
+  std::atomic<uint32_t> epoch_{0};  // counts operations started; workers wait for it to move
+  std::atomic<int> unfinished_{0};  // workers that have not returned from the current operation
+  std::atomic<bool> stopping_{false};
+};
+
+}  // namespace fathom::base
