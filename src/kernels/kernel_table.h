@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "numerics/row_layout.h"
 #include "tensor/weight_matrix.h"
 
 namespace fathom::kernels {
@@ -19,8 +20,10 @@ namespace fathom::kernels {
 /// Most rows, and most heads, that one call of `attend` takes.
 inline constexpr int64_t kAttentionTile = 32;
 inline constexpr int64_t kAttentionHeads = 32;
-/// Indexer keys lie in tiles of 16 keys (see IndexKeyLayout).
-inline constexpr int64_t kIndexTile = 16;
+
+using numerics::IndexKeyLayout;
+using numerics::kIndexTile;
+using numerics::RowLayout;
 
 /// out[t, r - row_begin] = sum over k of weights[r, k] * x[t, k], for rows [row_begin, row_end).
 struct MatmulArgs {
@@ -34,28 +37,6 @@ struct MatmulArgs {
   float* out = nullptr;
   int64_t out_stride = 0;        ///< floats from one token's outputs to the next
   std::byte* scratch = nullptr;  ///< matmul_scratch_bytes(cols), 64-byte aligned
-};
-
-/// A KV row in memory, `row_bytes` long: (head_dim - rope_dim) E4M3 codes, one UE8M0 scale per 64
-/// of them, padding to a multiple of 8 bytes, rope_dim float32.
-struct RowLayout {
-  int64_t head_dim = 0;
-  int64_t rope_dim = 0;
-
-  int64_t code_count() const { return head_dim - rope_dim; }
-  int64_t scale_count() const { return code_count() / 64; }
-  int64_t rope_offset() const { return (code_count() + scale_count() + 7) / 8 * 8; }
-  int64_t row_bytes() const { return rope_offset() + rope_dim * 4; }
-};
-
-/// Indexer keys lie in tiles of 16: dim/8 groups of 16 dwords, one a key, then dim/32 groups of 16
-/// UE8M0 scale bytes, one a key. Byte b of a key's dword g holds dim 8g+b in its low nibble and dim
-/// 8g+4+b in its high nibble: masking a vector of dwords gives four consecutive dims of every key.
-struct IndexKeyLayout {
-  int64_t dim = 0;
-
-  int64_t code_bytes() const { return dim / 2 * kIndexTile; }
-  int64_t tile_bytes() const { return code_bytes() + dim / 32 * kIndexTile; }
 };
 
 /// Scores of one query position against tiles of indexer keys (paper, section 2.3.1).
