@@ -72,7 +72,8 @@ TEST(ThreadPool, CoversEveryItemOnce) {
     ThreadPool pool(threads);
     for (int repeat = 0; repeat < 100; ++repeat) {
       std::vector<int> touched(257, 0);
-      pool.ForRanges(257, 16, [&](int64_t begin, int64_t end) {
+      pool.ForRanges(257, 16, [&](int64_t begin, int64_t end, int worker) {
+        EXPECT_LT(worker, threads);
         EXPECT_EQ(begin % 16, 0);
         for (int64_t i = begin; i < end; ++i) ++touched[static_cast<size_t>(i)];
       });

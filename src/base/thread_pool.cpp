@@ -61,16 +61,17 @@ void ThreadPool::Run(FunctionRef<void(int)> task) {
     WaitWhileEqual(unfinished_, left);
 }
 
-void ThreadPool::ForRanges(int64_t items, int64_t grain, FunctionRef<void(int64_t, int64_t)> task) {
+void ThreadPool::ForRanges(int64_t items, int64_t grain,
+                           FunctionRef<void(int64_t, int64_t, int)> task) {
   const int64_t grains = (items + grain - 1) / grain;
   if (grains <= 1 || workers_.empty()) {
-    if (items > 0) task(0, items);
+    if (items > 0) task(0, items, 0);
     return;
   }
   Run([&](int worker) {
     const int64_t begin = std::min(items, grains * worker / size() * grain);
     const int64_t end = std::min(items, grains * (worker + 1) / size() * grain);
-    if (begin < end) task(begin, end);
+    if (begin < end) task(begin, end, worker);
   });
 }
 

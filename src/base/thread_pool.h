@@ -26,8 +26,9 @@ class ThreadPool {
   void Run(FunctionRef<void(int worker)> task);
 
   /// Splits [0, items) into one contiguous range a thread, with borders at multiples of `grain`,
-  /// and calls task(begin, end) for those that are not empty.
-  void ForRanges(int64_t items, int64_t grain, FunctionRef<void(int64_t begin, int64_t end)> task);
+  /// and calls task(begin, end, worker) for those that are not empty.
+  void ForRanges(int64_t items, int64_t grain,
+                 FunctionRef<void(int64_t begin, int64_t end, int worker)> task);
 
   /// Calls task(item, worker) for every item in [0, items); items of uneven cost are handed out one
   /// by one.
