@@ -217,13 +217,16 @@ class Section {
   std::string name_;
 };
 
+bool IsSemantic(const std::string& key) {
+  return std::any_of(std::begin(kSemanticPrefixes), std::end(kSemanticPrefixes),
+                     [&](const char* prefix) { return key.starts_with(prefix); });
+}
+
 Status RefuseUnknownKeys(const Section& root) {
   for (const auto& [key, value] : root.object().items()) {
-    const bool semantic = std::any_of(std::begin(kSemanticPrefixes), std::end(kSemanticPrefixes),
-                                      [&](const char* prefix) { return key.starts_with(prefix); });
     const bool known = Contains(kIntegerKeys, key) || Contains(kFloatKeys, key) ||
                        Contains(kFixedKeys, key) || Contains(kOtherKeys, key);
-    if (semantic && !known) FATHOM_TRY(root.RequireNeutral(key, kNeutralKeys));
+    if (!known && IsSemantic(key)) FATHOM_TRY(root.RequireNeutral(key, kNeutralKeys));
   }
   return {};
 }
