@@ -21,12 +21,13 @@ function(fathom_room name)
   endif()
 endfunction()
 
-# fathom_test(NAME SOURCES file... LINK target...): a GoogleTest executable, one ctest entry per test.
+# fathom_test(NAME SOURCES file... LINK target...): a GoogleTest executable, one ctest entry per test,
+# labelled NAME.
 function(fathom_test name)
   cmake_parse_arguments(TEST "" "" "SOURCES;LINK" ${ARGN})
   add_executable(${name} ${TEST_SOURCES})
   target_link_libraries(${name} PRIVATE ${TEST_LINK} GTest::gtest GTest::gmock GTest::gtest_main)
   target_compile_definitions(${name} PRIVATE FATHOM_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
-  gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 600)
+  gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 600 LABELS ${name})
 endfunction()
 include(GoogleTest)

@@ -1,0 +1,93 @@
+#!/usr/bin/env python3
+"""Checks that every room under src/ includes only what its level and its CMakeLists.txt allow.
+
+A room may include itself and rooms of lower levels. The rooms that its sources include and the
+rooms that its DEPENDS names are the same set. A test may include any room of its level or below.
+"""
+
+import pathlib
+import re
+import sys
+
+LEVELS = {
+    "base": 0,
+    "numerics": 1,
+    "text": 1,
+    "tensor": 2,
+    "kernels": 3,
+    "checkpoint": 3,
+    "kv": 3,
+    "ops": 4,
+    "model": 5,
+    "engine": 6,
+    "cli": 9,
+}
+
+INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.MULTILINE)
+ROOM = re.compile(r"fathom_room\(\s*(\w+)(.*?)\)", re.DOTALL)
+KEYWORD = re.compile(r"\b(SOURCES|DEPENDS|LINK|TESTS)\b")
+SUFFIXES = {".h", ".cpp", ".inc"}
+
+
+def read_depends(cmake_file):
+    """The rooms that the DEPENDS of a room's CMakeLists.txt names."""
+    match = ROOM.search(cmake_file.read_text())
+    if match is None:
+        return None
+    parts = KEYWORD.split(match.group(2))
+    depends = set()
+    for keyword, words in zip(parts[1::2], parts[2::2]):
+        if keyword == "DEPENDS":
+            depends.update(words.split())
+    return depends
+
+
+def check_file(path, room, root, used):
+    """Yields what is wrong with one file's includes; adds the rooms it needs to `used`."""
+    is_test = path.stem.endswith("_test") or path.stem.startswith("test_")
+    for include in INCLUDE.findall(path.read_text()):
+        target = include.split("/")[0]
+        where = f"{path.relative_to(root)}: \"{include}\""
+        if "/" not in include or target not in LEVELS:
+            yield f"{where} does not begin with a room"
+        elif not (root / "src" / include).is_file():
+            yield f"{where} does not exist"
+        elif target == room:
+            continue
+        elif LEVELS[target] > LEVELS[room] or (LEVELS[target] == LEVELS[room] and not is_test):
+            yield f"{where} is at level {LEVELS[target]}, {room} at {LEVELS[room]}"
+        elif not is_test:
+            used.setdefault(target, path.relative_to(root))
+
+
+def check_room(directory, root):
+    room = directory.name
+    if room not in LEVELS:
+        yield f"src/{room}: has no level in tools/check_layers.py"
+        return
+    depends = read_depends(directory / "CMakeLists.txt")
+    if depends is None:
+        yield f"src/{room}/CMakeLists.txt: no fathom_room({room} ...)"
+        return
+    used = {}
+    for path in sorted(directory.rglob("*")):
+        if path.suffix in SUFFIXES:
+            yield from check_file(path, room, root, used)
+    for target in sorted(used.keys() - depends):
+        yield f"src/{room}/CMakeLists.txt: DEPENDS lacks {target}, which {used[target]} includes"
+    for target in sorted(depends - used.keys()):
+        yield f"src/{room}/CMakeLists.txt: DEPENDS names {target}, which nothing here includes"
+
+
+def main():
+    root = pathlib.Path(__file__).resolve().parent.parent
+    rooms = sorted(path for path in (root / "src").iterdir() if (path / "CMakeLists.txt").is_file())
+    problems = [problem for room in rooms for problem in check_room(room, root)]
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    print(f"check_layers: {len(rooms)} rooms, {len(problems)} problems")
+    return 1 if problems or not rooms else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
