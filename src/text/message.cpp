@@ -1,0 +1,241 @@
+#include "text/message.h"
+
+#include <algorithm>
+#include <span>
+
+namespace fathom::text {
+namespace {
+
+using base::MakeError;
+using base::Result;
+using base::Status;
+
+template <typename Value>
+struct Named {
+  std::string_view name;
+  Value value;
+};
+
+constexpr Named<Role> kRoles[] = {
+    {"system", Role::kSystem}, {"developer", Role::kDeveloper},
+    {"user", Role::kUser},     {"assistant", Role::kAssistant},
+    {"tool", Role::kTool},     {"latest_reminder", Role::kLatestReminder},
+};
+
+constexpr Named<Task> kTasks[] = {
+    {"action", Task::kAction},
+    {"query", Task::kQuery},
+    {"authority", Task::kAuthority},
+    {"domain", Task::kDomain},
+    {"title", Task::kTitle},
+    {"read_url", Task::kReadUrl},
+    {"extracted_url", Task::kExtractedUrl},
+};
+
+// A value in the file and the path to it, for errors.
+struct Field {
+  const Json* json = nullptr;  // nullptr if the field is missing
+  std::string path;
+
+  bool IsMissing() const { return json == nullptr; }
+  bool IsMissingOrNull() const { return json == nullptr || json->IsNull(); }
+
+  Field Member(std::string_view key) const {
+    return {json == nullptr ? nullptr : json->Find(key),
+            path.empty() ? std::string(key) : fmt::format("{}.{}", path, key)};
+  }
+  Field Item(size_t index) const {
+    return {&(*json->AsArray())[index], fmt::format("{}[{}]", path, index)};
+  }
+  base::Error Fail(std::string_view what) const { return MakeError("{}: {}", path, what); }
+  base::Error FailKind(std::string_view wanted) const {
+    if (IsMissing()) return Fail("missing");
+    return Fail(fmt::format("expected {}, found {}", wanted, json->KindName()));
+  }
+};
+
+Result<std::string> ReadText(const Field& field) {
+  if (field.IsMissing() || field.json->AsString() == nullptr) return field.FailKind("a string");
+  return *field.json->AsString();
+}
+
+Result<std::string> ReadOptionalText(const Field& field) {
+  if (field.IsMissingOrNull()) return std::string();
+  return ReadText(field);
+}
+
+/// The length of an optional list.
+Result<size_t> CountItems(const Field& field) {
+  if (field.IsMissingOrNull()) return size_t{0};
+  if (field.json->AsArray() == nullptr) return field.FailKind("a list");
+  return field.json->AsArray()->size();
+}
+
+template <typename Value>
+Result<Value> ReadName(const Field& field, std::span<const Named<Value>> names) {
+  FATHOM_ASSIGN(const std::string text, ReadText(field));
+  for (const Named<Value>& named : names) {
+    if (named.name == text) return named.value;
+  }
+  std::string known;
+  for (const Named<Value>& named : names) {
+    known += known.empty() ? "" : ", ";
+    known += named.name;
+  }
+  return field.Fail(fmt::format("unknown {}; known are {}", QuoteJson(text), known));
+}
+
+Result<std::string> ReadPart(const Field& part) {
+  if (part.json->AsObject() == nullptr) return part.FailKind("an object");
+  FATHOM_ASSIGN(const std::string type, ReadText(part.Member("type")));
+  if (type == "text") return ReadText(part.Member("text"));
+  return fmt::format("[Unsupported {}]", type);
+}
+
+Result<std::string> ReadContent(const Field& content) {
+  if (content.json->IsNull()) return std::string();
+  if (const std::string* text = content.json->AsString()) return *text;
+  if (content.json->AsArray() == nullptr) {
+    return content.FailKind("a string, null or a list of parts");
+  }
+  std::string joined;
+  for (size_t i = 0; i < content.json->AsArray()->size(); ++i) {
+    FATHOM_ASSIGN(const std::string part, ReadPart(content.Item(i)));
+    if (i > 0) joined += "\n\n";
+    joined += part;
+  }
+  return joined;
+}
+
+Result<ToolCall> ReadToolCall(const Field& call) {
+  if (call.json->AsObject() == nullptr) return call.FailKind("an object");
+  const Field function = call.Member("function");
+  if (function.IsMissing() || function.json->AsObject() == nullptr) {
+    return function.FailKind("an object");
+  }
+  ToolCall result;
+  FATHOM_ASSIGN(result.id, ReadOptionalText(call.Member("id")));
+  FATHOM_ASSIGN(result.name, ReadText(function.Member("name")));
+  const Field arguments = function.Member("arguments");
+  if (!arguments.IsMissing() && arguments.json->AsObject() != nullptr) {
+    result.arguments = PrintJson(*arguments.json);
+    return result;
+  }
+  if (arguments.IsMissing() || arguments.json->AsString() == nullptr) {
+    return arguments.FailKind("a string or an object");
+  }
+  result.arguments = *arguments.json->AsString();
+  return result;
+}
+
+Result<Json> ReadTool(const Field& tool) {
+  if (tool.json->AsObject() == nullptr) return tool.FailKind("an object");
+  const Field type = tool.Member("type");
+  if (!type.IsMissing()) {
+    FATHOM_ASSIGN(const std::string name, ReadText(type));
+    if (name != "function") return type.Fail("only functions can be tools");
+  }
+  Field function = tool.Member("function");
+  if (function.IsMissing()) function = tool;
+  if (function.json->AsObject() == nullptr) return function.FailKind("an object");
+  FATHOM_TRY(ReadText(function.Member("name")));
+  return *function.json;
+}
+
+Result<std::vector<Json>> ReadTools(const Field& field) {
+  FATHOM_ASSIGN(const size_t count, CountItems(field));
+  std::vector<Json> tools;
+  for (size_t i = 0; i < count; ++i) {
+    FATHOM_ASSIGN(Json tool, ReadTool(field.Item(i)));
+    tools.push_back(std::move(tool));
+  }
+  return tools;
+}
+
+// As in Python, an empty object asks for nothing.
+Result<std::optional<Json>> ReadResponseFormat(const Field& field) {
+  if (field.IsMissingOrNull()) return std::optional<Json>();
+  if (field.json->AsObject() == nullptr) return field.FailKind("an object");
+  if (field.json->AsObject()->empty()) return std::optional<Json>();
+  return std::optional<Json>(*field.json);
+}
+
+// A field of the format that this role has no place for would vanish from the prompt unseen.
+Status RefuseElsewhere(const Field& message, Role role, std::string_view key,
+                       std::initializer_list<Role> owners, std::string_view owner_names) {
+  const Field field = message.Member(key);
+  if (field.IsMissingOrNull() || std::find(owners.begin(), owners.end(), role) != owners.end()) {
+    return {};
+  }
+  if (field.json->AsArray() != nullptr && field.json->AsArray()->empty()) return {};
+  return field.Fail(fmt::format("only {} messages have this field", owner_names));
+}
+
+Status CheckFieldsOfRole(const Field& message, Role role) {
+  FATHOM_TRY(RefuseElsewhere(message, role, "tool_calls", {Role::kAssistant}, "assistant"));
+  for (std::string_view key : {"tools", "response_format"}) {
+    FATHOM_TRY(RefuseElsewhere(message, role, key, {Role::kSystem, Role::kDeveloper},
+                               "system and developer"));
+  }
+  return RefuseElsewhere(message, role, "task", {Role::kUser, Role::kDeveloper},
+                         "user and developer");
+}
+
+Result<Message> ReadMessage(const Field& field) {
+  if (field.json->AsObject() == nullptr) return field.FailKind("an object");
+  Message message;
+  FATHOM_ASSIGN(message.role, ReadName<Role>(field.Member("role"), kRoles));
+  FATHOM_TRY(CheckFieldsOfRole(field, message.role));
+  const Field content = field.Member("content");
+  if (!content.IsMissing()) {
+    FATHOM_ASSIGN(message.content, ReadContent(content));
+  } else if (message.role != Role::kSystem && message.role != Role::kAssistant) {
+    return content.Fail("missing");
+  }
+  FATHOM_ASSIGN(message.reasoning_content, ReadOptionalText(field.Member("reasoning_content")));
+  FATHOM_ASSIGN(message.tool_call_id, ReadOptionalText(field.Member("tool_call_id")));
+  const Field calls = field.Member("tool_calls");
+  FATHOM_ASSIGN(const size_t call_count, CountItems(calls));
+  for (size_t i = 0; i < call_count; ++i) {
+    FATHOM_ASSIGN(ToolCall call, ReadToolCall(calls.Item(i)));
+    message.tool_calls.push_back(std::move(call));
+  }
+  FATHOM_ASSIGN(message.tools, ReadTools(field.Member("tools")));
+  FATHOM_ASSIGN(message.response_format, ReadResponseFormat(field.Member("response_format")));
+  const Field task = field.Member("task");
+  if (!task.IsMissingOrNull()) {
+    FATHOM_ASSIGN(message.task, ReadName<Task>(task, kTasks));
+  }
+  return message;
+}
+
+Result<Conversation> ReadConversation(const Json& json) {
+  const bool bare = json.AsArray() != nullptr;
+  if (!bare && json.AsObject() == nullptr) {
+    return MakeError("expected an object with \"messages\" or a list of messages, found {}",
+                     json.KindName());
+  }
+  const Field root{&json, ""};
+  const Field messages = bare ? Field{&json, "messages"} : root.Member("messages");
+  if (messages.IsMissingOrNull()) return messages.FailKind("a list");
+  FATHOM_ASSIGN(const size_t count, CountItems(messages));
+  if (count == 0) return messages.Fail("empty");
+  Conversation conversation;
+  for (size_t i = 0; i < count; ++i) {
+    FATHOM_ASSIGN(Message message, ReadMessage(messages.Item(i)));
+    conversation.messages.push_back(std::move(message));
+  }
+  FATHOM_ASSIGN(conversation.tools, ReadTools(root.Member("tools")));
+  return conversation;
+}
+
+}  // namespace
+
+Result<Conversation> ParseConversation(std::string_view json_text, std::string_view source) {
+  FATHOM_ASSIGN(const Json json, ReadJson(json_text, source));
+  auto conversation = ReadConversation(json);
+  if (!conversation.ok()) return MakeError("{}: {}", source, conversation.error().message);
+  return conversation;
+}
+
+}  // namespace fathom::text
