@@ -98,7 +98,8 @@ class TensorList {
              {config_.vocab_size, config_.num_experts_per_tok},
              {},
              {},
-             &w.tid2eid});
+             &w.tid2eid,
+             experts});
     else
       Floats(p + "gate.bias", {experts}, {0, 0.2f}, w.bias);
     const WeightFormat format =

@@ -43,6 +43,7 @@ struct TensorSlot {
 
   using Target = std::variant<const std::byte**, const uint8_t**, const float**>;
   Target target;
+  int64_t experts = 0;  ///< kExpertIds only: ids are in [0, experts)
 
   /// Points the member at `data`. REQUIRES: aligned for floats if kFloats.
   void Bind(const std::byte* data) const;

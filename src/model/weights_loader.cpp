@@ -76,7 +76,7 @@ size_t PlanRepacking(std::vector<Match>& matches) {
   return bytes;
 }
 
-base::Status CheckContent(const Match& match, const ModelConfig& config) {
+base::Status CheckContent(const Match& match) {
   const tensor::TensorView& view = match.stored->view;
   switch (match.slot.kind) {
     case TensorKind::kMatrix:
@@ -87,7 +87,7 @@ base::Status CheckContent(const Match& match, const ModelConfig& config) {
     case TensorKind::kNorm:
       return CheckFinite(view);
     case TensorKind::kExpertIds:
-      return CheckExpertIds(view, config.n_routed_experts);
+      return CheckExpertIds(view, match.slot.experts);
   }
   return {};
 }
@@ -106,7 +106,7 @@ void Repack(const Match& match, std::byte* out) {
 
 // Checks the contents and makes the repacked copies.
 base::Status ReadContents(const TensorDirectory& directory, const std::vector<Match>& matches,
-                          const ModelConfig& config, std::byte* repacked, base::ThreadPool& pool,
+                          std::byte* repacked, base::ThreadPool& pool,
                           const checkpoint::Progress& progress) {
   std::vector<const Match*> work;
   uint64_t total = 0;
@@ -123,7 +123,7 @@ base::Status ReadContents(const TensorDirectory& directory, const std::vector<Ma
     pool.ForEach(static_cast<int64_t>(count), [&](int64_t i, int) {
       const Match& match = *work[begin + static_cast<size_t>(i)];
       base::Status& result = results[static_cast<size_t>(i)];
-      result = CheckContent(match, config);
+      result = CheckContent(match);
       if (result.ok() && match.repacked_at) Repack(match, repacked + *match.repacked_at);
     });
     for (size_t i = 0; i < count; ++i) {
@@ -160,7 +160,7 @@ base::Result<LoadedWeights> LoadedWeights::Load(TensorDirectory directory,
   report.unknown_tensors = ListUnknown(directory, matches);
   report.repacked_bytes = PlanRepacking(matches);
   tensor::Matrix<std::byte> repacked(1, static_cast<int64_t>(report.repacked_bytes));
-  FATHOM_TRY(ReadContents(directory, matches, config, repacked.data(), pool, progress));
+  FATHOM_TRY(ReadContents(directory, matches, repacked.data(), pool, progress));
   for (const Match& match : matches) {
     const tensor::TensorView& view = match.stored->view;
     match.slot.Bind(match.repacked_at ? repacked.data() + *match.repacked_at : view.data);
