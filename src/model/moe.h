@@ -1,0 +1,13 @@
+// Mixture of experts: hash or scored routing, clamped SwiGLU, one shared expert (paper,
+// section 2.1).
+#pragma once
+
+#include "model/pass.h"
+#include "model/weights.h"
+
+namespace fathom::model {
+
+/// From activations.x, the layer's normalised input, to activations.y.
+void MixtureOfExperts(Pass& pass, const MoeWeights& weights);
+
+}  // namespace fathom::model
