@@ -15,8 +15,19 @@ struct Tier {
   bool (*supported)();
 };
 
+// __builtin_cpu_supports asks the operating system's state too: it denies what the kernel does not
+// save and restore.
+bool HasAvx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
+
+bool HasAvx512() {
+  return HasAvx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+}
+
 // In order of preference.
 constexpr Tier kTiers[] = {
+    {Avx512Kernels, HasAvx512},
+    {Avx2Kernels, HasAvx2},
     {PortableKernels, [] { return true; }},
 };
 

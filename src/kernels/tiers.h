@@ -6,7 +6,7 @@
 namespace fathom::kernels {
 
 const KernelTable& PortableKernels();
-const KernelTable& Avx2Kernels();        ///< AVX2, FMA, F16C
+const KernelTable& Avx2Kernels();        ///< AVX2 and FMA
 const KernelTable& Avx512Kernels();      ///< AVX-512 F, BW, DQ, VL
 const KernelTable& Avx512Bf16Kernels();  ///< the same with BF16, VNNI and VBMI
 

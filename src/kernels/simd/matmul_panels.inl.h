@@ -1,0 +1,161 @@
+// Matrix products of many tokens: a few weight rows are decoded once for a block of tokens, into a
+// panel that stays in the L1 cache, and multiplied by all of them in register tiles.
+//
+// The order of additions, here as in the one-pass kernels for few tokens: vector v of a row goes to
+// running sum v mod kSections of its output element; at the end the sums are added in order, then
+// their lanes by the tree of F::Sum. Tiles, panels and chunks never show in a result.
+//
+// A Product describes the operands:
+//   Vec, Element, Operand        running sums, stored elements, a register of elements
+//   kWidth, kSections            elements in an Operand; running sums of an output element
+//   kPanelCols, kBlockTokens     columns decoded at once, tokens that share a decoded panel
+//   Operand Load(const Element*)
+//   Vec Dot(Operand w, Operand x, Vec sum)
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "kernels/kernel_table.h"
+#include "kernels/simd/math.inl.h"
+
+namespace fathom::kernels::simd {
+
+inline constexpr int64_t kPanelRows = 4;
+
+/// The activation rows of up to kBlockTokens tokens.
+template <class Element>
+const Element* ActivationRow(const MatmulArgs& args, int64_t token) {
+  const int64_t row = args.x_rows != nullptr ? args.x_rows[token] : token;
+  return reinterpret_cast<const Element*>(args.x + row * args.x_stride);
+}
+
+/// Scratch of the panel kernels.
+template <class Product>
+struct PanelScratch {
+  static constexpr int64_t kTileTokens = Product::Vec::kTileTokens;
+  static constexpr int64_t kTiles = (Product::kBlockTokens + kTileTokens - 1) / kTileTokens;
+
+  /// Vector v of row r lies at (v * kPanelRows + r) * kWidth.
+  alignas(64) typename Product::Element panel[kPanelRows * Product::kPanelCols];
+  /// Running sums of every tile, each [section][row][token].
+  alignas(64) float sums[kTiles * Product::kSections * kPanelRows * kTileTokens * 16];
+};
+
+/// The sections of sums[row][token] over one chunk of columns, for kTileRows rows of the panel.
+template <class Product, int kTokens>
+void MultiplyTile(const typename Product::Element* panel, const typename Product::Element* const* x,
+                  int64_t vectors, bool first, float* stored) {
+  using Vec = typename Product::Vec;
+  constexpr int kRows = Vec::kTileRows;
+  for (int section = 0; section < Product::kSections; ++section) {
+    Vec sums[kRows][kTokens];
+    for (int i = 0; i < kRows * kTokens; ++i)
+      sums[i / kTokens][i % kTokens] = first ? Vec::Zero() : Vec::Load(stored + i * 16);
+    for (int64_t v = section; v < vectors; v += Product::kSections) {
+      typename Product::Operand w[kRows];
+      for (int r = 0; r < kRows; ++r)
+        w[r] = Product::Load(panel + (v * kPanelRows + r) * Product::kWidth);
+      for (int t = 0; t < kTokens; ++t) {
+        const auto operand = Product::Load(x[t] + v * Product::kWidth);
+        for (int r = 0; r < kRows; ++r) sums[r][t] = Product::Dot(w[r], operand, sums[r][t]);
+      }
+    }
+    for (int i = 0; i < kRows * kTokens; ++i) {
+      sums[i / kTokens][i % kTokens].Store(stored);
+      stored += 16;
+    }
+  }
+}
+
+/// Reduces the running sums of a tile and writes its outputs, of which `rows` exist.
+template <class Product, int kTokens>
+void FinishTile(const float* stored, int64_t rows, float* out, int64_t out_stride) {
+  using Vec = typename Product::Vec;
+  constexpr int kRows = Vec::kTileRows;
+  for (int t = 0; t < kTokens; ++t) {
+    Vec sums[kRows];
+    for (int r = 0; r < kRows; ++r) {
+      sums[r] = Vec::Load(stored + (r * kTokens + t) * 16);
+      for (int section = 1; section < Product::kSections; ++section)
+        sums[r] = sums[r] + Vec::Load(stored + ((section * kRows + r) * kTokens + t) * 16);
+    }
+    float results[kRows];
+    StoreSums<kRows>(sums, results);
+    for (int64_t r = 0; r < std::min<int64_t>(kRows, rows); ++r)
+      out[t * out_stride + r] = results[r];
+  }
+}
+
+/// A chunk of columns of one panel: what every tile of it shares.
+template <class Product>
+struct PanelChunk {
+  const typename Product::Element* const* x;  ///< the block's tokens, at the chunk's first column
+  int64_t rows, vectors;
+  bool first, last;
+  float* out;  ///< of the block's first token and the panel's first row
+  int64_t out_stride;
+};
+
+template <class Product, int kTokens>
+void RunTile(const PanelChunk<Product>& chunk, int64_t token, PanelScratch<Product>* scratch) {
+  using Vec = typename Product::Vec;
+  constexpr int64_t kTileSums =
+      int64_t{Product::kSections} * Vec::kTileRows * Vec::kTileTokens * 16;
+  float* stored =
+      scratch->sums + token / Vec::kTileTokens * (kPanelRows / Vec::kTileRows) * kTileSums;
+  for (int64_t r = 0; r < chunk.rows; r += Vec::kTileRows, stored += kTileSums) {
+    MultiplyTile<Product, kTokens>(scratch->panel + r * Product::kWidth, chunk.x + token,
+                                   chunk.vectors, chunk.first, stored);
+    if (chunk.last)
+      FinishTile<Product, kTokens>(stored, chunk.rows - r, chunk.out + token * chunk.out_stride + r,
+                                   chunk.out_stride);
+  }
+}
+
+/// RunTile for a number of tokens known at run time, at most kTokens.
+template <class Product, int kTokens>
+void RunTileOf(int64_t tokens, const PanelChunk<Product>& chunk, int64_t token,
+               PanelScratch<Product>* scratch) {
+  if constexpr (kTokens > 1) {
+    if (tokens < kTokens) return RunTileOf<Product, kTokens - 1>(tokens, chunk, token, scratch);
+  }
+  RunTile<Product, kTokens>(chunk, token, scratch);
+}
+
+/// The product. decode(row, col, vectors, out) writes `vectors` vectors of a weight row, from
+/// column `col` on, to out[v * kPanelRows * kWidth].
+template <class Product, class Decode>
+void MultiplyPanels(const MatmulArgs& args, Decode decode) {
+  using Element = typename Product::Element;
+  auto* scratch = reinterpret_cast<PanelScratch<Product>*>(args.scratch);
+  constexpr int64_t kTileTokens = Product::Vec::kTileTokens;
+  const int64_t cols = args.weights.cols;
+  for (int64_t block = 0; block < args.tokens; block += Product::kBlockTokens) {
+    const int64_t tokens = std::min<int64_t>(Product::kBlockTokens, args.tokens - block);
+    for (int64_t row = args.row_begin; row < args.row_end; row += kPanelRows) {
+      const int64_t rows = std::min(kPanelRows, args.row_end - row);
+      for (int64_t col = 0; col < cols; col += Product::kPanelCols) {
+        const int64_t chunk_cols = std::min<int64_t>(Product::kPanelCols, cols - col);
+        const int64_t vectors = chunk_cols / Product::kWidth;
+        // The tile has all its rows; those beyond the range repeat the last and are not written.
+        for (int64_t r = 0; r < kPanelRows; ++r)
+          decode(row + std::min(r, rows - 1), col, vectors, scratch->panel + r * Product::kWidth);
+        const Element* x[Product::kBlockTokens];
+        for (int64_t t = 0; t < tokens; ++t) x[t] = ActivationRow<Element>(args, block + t) + col;
+        const PanelChunk<Product> chunk = {
+            .x = x,
+            .rows = rows,
+            .vectors = vectors,
+            .first = col == 0,
+            .last = col + chunk_cols == cols,
+            .out = args.out + block * args.out_stride + row - args.row_begin,
+            .out_stride = args.out_stride};
+        for (int64_t t = 0; t < tokens; t += kTileTokens)
+          RunTileOf<Product, kTileTokens>(std::min(kTileTokens, tokens - t), chunk, t, scratch);
+      }
+    }
+  }
+}
+
+}  // namespace fathom::kernels::simd
