@@ -106,9 +106,10 @@ Outputs RunWhole(TestModel& test, const std::vector<int32_t>& ids) {
   return out;
 }
 
-TEST(Goldens, EachLayerOfNanoFlashFromExactInputs) {
-  TestModel test(SourcePath("tests/goldens/nano-flash"));
-  const GoldenFile golden(SourcePath("tests/goldens/nano-flash/expected.safetensors"));
+// Runs each layer but the first alone, from the streams that the vectors give for the one before.
+// `far` bounds the error at 95 % of the positions: the others hold values that rounded the other
+// way.
+void ExpectLayersAgree(TestModel& test, const GoldenFile& golden, double far) {
   const auto ids = golden.Get<int32_t>("input_ids");
   const auto tokens = static_cast<int64_t>(ids.size());
   const int64_t width = test.config.hc_mult * test.config.hidden_size;
@@ -127,12 +128,23 @@ TEST(Goldens, EachLayerOfNanoFlashFromExactInputs) {
     const std::vector<float> output(model.streams(), model.streams() + tokens * width);
     const auto errors = RowErrors(output, golden.Get<float>(name + ".hidden"), width);
     EXPECT_LE(Quantile(errors, 0.5), 1e-5) << name;
-    EXPECT_LE(Quantile(errors, 0.95), 2e-2) << name;
+    EXPECT_LE(Quantile(errors, 0.95), far) << name;
     EXPECT_GE(EqualShare(choices.experts[layer], GoldenExperts(golden, name)), 0.995) << name;
     if (golden.Has(name + ".selected")) {
       EXPECT_GE(EqualShare(choices.selected[layer], GoldenSelected(golden, name)), 0.995) << name;
     }
   }
+}
+
+TEST(Goldens, EachLayerOfNanoFlashFromExactInputs) {
+  TestModel test(SourcePath("tests/goldens/nano-flash"));
+  ExpectLayersAgree(test, GoldenFile(SourcePath("tests/goldens/nano-flash/expected.safetensors")),
+                    2e-2);
+}
+
+TEST(Goldens, EachLayerOfTheTrainedModelFromExactInputs) {
+  TestModel test(SourcePath("models/default"));
+  ExpectLayersAgree(test, GoldenFile(SourcePath("tests/goldens/recall/layers.safetensors")), 1e-3);
 }
 
 // Layer 0 has no earlier streams to start from: its input is the embedding.
@@ -173,9 +185,11 @@ TEST(Goldens, TheTrainedModel) {
   const int64_t vocab = test.config.vocab_size;
   const auto logits = golden.Get<float>("logits_f32");
   const auto errors = RowErrors(out.logits, logits, vocab);
-  EXPECT_LE(Quantile(errors, 0.5), 1e-5);
-  // One key that rounds the other way stays in view of all later positions: the implementation that
-  // made the vectors differs from itself by 1.1e-2 here when its embeddings are moved by 3e-7.
+  // A key that rounds the other way stays in view of all later positions. The implementation that
+  // made the vectors, run again with its embeddings moved by 3e-7, differs from itself by 2e-7 to
+  // 1.4e-3 in the median and by 6e-3 to 3e-2 at 95 % of the positions (eight seeds); its arg-maxes
+  // stay the same in 99.8 %.
+  EXPECT_LE(Quantile(errors, 0.5), 5e-3);
   EXPECT_LE(Quantile(errors, 0.95), 5e-2);
   EXPECT_GE(EqualArgMax(out.logits, logits, vocab), 0.995);
 
