@@ -24,8 +24,14 @@ bool HasAvx512() {
          __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
 }
 
+bool HasAvx512Bf16() {
+  return HasAvx512() && __builtin_cpu_supports("avx512bf16") &&
+         __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512vbmi");
+}
+
 // In order of preference.
 constexpr Tier kTiers[] = {
+    {Avx512Bf16Kernels, HasAvx512Bf16},
     {Avx512Kernels, HasAvx512},
     {Avx2Kernels, HasAvx2},
     {PortableKernels, [] { return true; }},

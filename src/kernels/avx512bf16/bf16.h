@@ -1,0 +1,43 @@
+// BF16 operands for the kernels of this tier.
+#pragma once
+
+#include "kernels/avx512/vec.h"
+#include "kernels/simd/matmul_panels.inl.h"
+
+namespace fathom::kernels::avx512bf16 {
+namespace {
+
+using avx512::F32x16;
+
+/// 32 BF16 numbers.
+struct Bf16x32 {
+  __m512i v;
+
+  static Bf16x32 Load(const void* p) { return {_mm512_loadu_si512(p)}; }
+  void Store(void* p) const { _mm512_storeu_si512(p, v); }
+};
+
+/// sum[i] + w[2i] * x[2i] + w[2i+1] * x[2i+1].
+inline F32x16 AddDots(Bf16x32 w, Bf16x32 x, F32x16 sum) {
+  return {
+      _mm512_dpbf16_ps(sum.v, reinterpret_cast<__m512bh>(w.v), reinterpret_cast<__m512bh>(x.v))};
+}
+
+/// See simd/matmul_panels.inl.h. Sections are as many as a decoder puts out vectors at once: with
+/// fewer running sums a row of the one-pass kernels waits for the latency of its additions.
+template <int kRunningSums>
+struct Bf16Product {
+  using Vec = F32x16;
+  using Element = uint16_t;
+  using Operand = Bf16x32;
+  static constexpr int kWidth = 32;
+  static constexpr int kSections = kRunningSums;
+  static constexpr int64_t kPanelCols = 2048;
+  static constexpr int64_t kBlockTokens = 64;
+
+  static Bf16x32 Load(const uint16_t* p) { return Bf16x32::Load(p); }
+  static F32x16 Dot(Bf16x32 w, Bf16x32 x, F32x16 sum) { return AddDots(w, x, sum); }
+};
+
+}  // namespace
+}  // namespace fathom::kernels::avx512bf16

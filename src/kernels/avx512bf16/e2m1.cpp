@@ -1,0 +1,119 @@
+#include "numerics/e2m1.h"
+
+#include <array>
+#include <bit>
+
+#include "kernels/avx512bf16/bf16.h"
+#include "kernels/avx512bf16/tier.h"
+
+namespace fathom::kernels::avx512bf16 {
+namespace {
+
+constexpr int kSections = 4;
+using Product = Bf16Product<kSections>;
+
+// Scale code up to which 6 times the scale is a BF16 number.
+constexpr int kLargestScale = 252;
+
+// BF16 numbers of the 16 codes under the largest scale, twice: vpermw looks at five bits of a word,
+// of which the fifth belongs to the next code. Minus zero is zero, so that nothing but zero has an
+// exponent of zero.
+constexpr std::array<uint16_t, 32> kValues = [] {
+  std::array<uint16_t, 32> values{};
+  for (uint32_t i = 0; i < 32; ++i) {
+    const float value = numerics::E2m1ToFloat(static_cast<uint8_t>(i & 15));
+    const uint32_t bits = std::bit_cast<uint32_t>(value) >> 16;
+    values[i] = static_cast<uint16_t>(value == 0 ? 0 : bits + ((kLargestScale - 127) << 7));
+  }
+  return values;
+}();
+
+// 128 codes to four vectors, scales applied. Word i of vector v is column 4i + v. Each scale
+// belongs to eight words of all four.
+struct Decoder {
+  void Decode(const std::byte* codes, const uint8_t* scales, Bf16x32* out) const {
+    int32_t four;
+    __builtin_memcpy(&four, scales, sizeof four);
+    const __m512i scale = _mm512_max_epu8(_mm512_set1_epi32(four), _mm512_set1_epi8(1));
+    const __m512i missing =
+        _mm512_subs_epu8(_mm512_set1_epi8(static_cast<char>(kLargestScale)), scale);
+    // To the high byte of each word, then to the exponent.
+    const __m512i shift = _mm512_srli_epi16(_mm512_shuffle_epi8(missing, spread), 1);
+    __m512i word = _mm512_loadu_si512(codes);
+    for (int v = 0; v < kSections; ++v) {
+      // Saturation keeps zero as it is.
+      out[v] = {_mm512_subs_epu16(_mm512_permutexvar_epi16(word, values), shift)};
+      word = _mm512_srli_epi16(word, 4);
+    }
+  }
+
+  __m512i values = _mm512_loadu_si512(kValues.data());
+  // Byte j of a 128-bit lane j into the high bytes of the lane's words.
+  __m512i spread = _mm512_inserti32x4(
+      _mm512_inserti32x4(_mm512_inserti32x4(_mm512_set1_epi16(0x0080), _mm_set1_epi16(0x0180), 1),
+                         _mm_set1_epi16(0x0280), 2),
+      _mm_set1_epi16(0x0380), 3);
+};
+
+template <int kTokens>
+void MultiplyRow(const tensor::WeightMatrix& weights, int64_t row, const uint16_t* const* x,
+                 float* out, int64_t out_stride) {
+  const Decoder decoder;
+  const std::byte* codes = weights.row(row);
+  const uint8_t* scales = weights.row_scales(row);
+  F32x16 sums[kTokens][kSections];
+  for (auto& token : sums)
+    for (F32x16& sum : token) sum = F32x16::Zero();
+  for (int64_t k = 0; k < weights.cols; k += 128) {
+    Bf16x32 w[kSections];
+    decoder.Decode(codes + k / 2, scales + k / 32, w);
+    for (int t = 0; t < kTokens; ++t)
+      for (int s = 0; s < kSections; ++s)
+        sums[t][s] = AddDots(w[s], Bf16x32::Load(x[t] + k + 32 * s), sums[t][s]);
+  }
+  for (int t = 0; t < kTokens; ++t) {
+    F32x16 sum = sums[t][0];
+    for (int s = 1; s < kSections; ++s) sum = sum + sums[t][s];
+    out[t * out_stride] = Sum(sum);
+  }
+}
+
+// Few tokens, at most kTokens: one row at a time, straight from the stream of weights.
+template <int kTokens>
+void MultiplyRows(const MatmulArgs& args) {
+  if constexpr (kTokens > 1) {
+    if (args.tokens < kTokens) return MultiplyRows<kTokens - 1>(args);
+  }
+  const uint16_t* x[kTokens];
+  for (int t = 0; t < kTokens; ++t) x[t] = simd::ActivationRow<uint16_t>(args, t);
+  for (int64_t row = args.row_begin; row < args.row_end; ++row)
+    MultiplyRow<kTokens>(args.weights, row, x, args.out + row - args.row_begin, args.out_stride);
+}
+
+void DecodePanelRow(const tensor::WeightMatrix& weights, int64_t row, int64_t col, int64_t vectors,
+                    uint16_t* out) {
+  constexpr int64_t kStep = simd::kPanelRows * Product::kWidth;
+  const Decoder decoder;
+  const std::byte* codes = weights.row(row) + col / 2;
+  const uint8_t* scales = weights.row_scales(row) + col / 32;
+  for (int64_t v = 0; v < vectors; v += kSections) {
+    Bf16x32 w[kSections];
+    decoder.Decode(codes + v * 16, scales + v, w);
+    for (int s = 0; s < kSections; ++s) w[s].Store(out + (v + s) * kStep);
+  }
+}
+
+}  // namespace
+
+size_t ScratchBytesE2m1(int64_t) noexcept { return sizeof(simd::PanelScratch<Product>); }
+
+void MatmulE2m1(const MatmulArgs& args) noexcept {
+  if (args.tokens <= 0) return;
+  if (args.tokens <= F32x16::kDirectTokens) return MultiplyRows<F32x16::kDirectTokens>(args);
+  simd::MultiplyPanels<Product>(args,
+                                [&args](int64_t row, int64_t col, int64_t vectors, uint16_t* out) {
+                                  DecodePanelRow(args.weights, row, col, vectors, out);
+                                });
+}
+
+}  // namespace fathom::kernels::avx512bf16

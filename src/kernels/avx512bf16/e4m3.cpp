@@ -1,0 +1,135 @@
+#include "numerics/e4m3.h"
+
+#include <algorithm>
+#include <array>
+
+#include "kernels/avx512bf16/bf16.h"
+#include "kernels/avx512bf16/tier.h"
+
+namespace fathom::kernels::avx512bf16 {
+namespace {
+
+constexpr int kSections = 2;
+using Product = Bf16Product<kSections>;
+
+// The high or low bytes of the BF16 numbers of the 128 magnitude codes. Subnormals and NaN are
+// entries like any other.
+constexpr std::array<uint8_t, 128> MakeTable(int shift) {
+  std::array<uint8_t, 128> bytes{};
+  for (uint32_t code = 0; code < 128; ++code) {
+    const float value = numerics::E4m3ToFloat(static_cast<uint8_t>(code));
+    bytes[code] = static_cast<uint8_t>(std::bit_cast<uint32_t>(value) >> shift);
+  }
+  return bytes;
+}
+alignas(64) constexpr std::array<uint8_t, 128> kHighBytes = MakeTable(24);
+alignas(64) constexpr std::array<uint8_t, 128> kLowBytes = MakeTable(16);
+
+// 64 codes to BF16: two table look-ups of 128 bytes, the sign, and an interleaving. The first
+// vector gets the first 8 codes of each 16, the second the others.
+//
+// A shift, `(code << 8 >> 4) & 0x87F0` as a BF16 number that is 2^-120 too small, takes half the
+// instructions, but its subnormals are subnormal BF16 numbers, which vdpbf16ps takes as zero.
+struct Decoder {
+  void Decode(const std::byte* codes, Bf16x32* out) const {
+    const __m512i code = _mm512_loadu_si512(codes);
+    const __m512i low = _mm512_permutex2var_epi8(low_bytes[0], code, low_bytes[1]);
+    __m512i high = _mm512_permutex2var_epi8(high_bytes[0], code, high_bytes[1]);
+    const __m512i sign = _mm512_set1_epi8(INT8_MIN);
+    high = _mm512_ternarylogic_epi32(high, code, sign, 0xF8);  // high | (code & sign)
+    out[0] = {_mm512_unpacklo_epi8(low, high)};
+    out[1] = {_mm512_unpackhi_epi8(low, high)};
+  }
+
+  __m512i low_bytes[2] = {_mm512_load_si512(kLowBytes.data()),
+                          _mm512_load_si512(kLowBytes.data() + 64)};
+  __m512i high_bytes[2] = {_mm512_load_si512(kHighBytes.data()),
+                           _mm512_load_si512(kHighBytes.data() + 64)};
+};
+
+// What a block scale adds to the bits of a BF16 number. The limits keep weights, and activations
+// of at least 2^-31, the least that quantisation makes, in the normal range.
+int16_t ExponentShift(uint8_t scale) {
+  return static_cast<int16_t>(std::clamp(scale - 127, -95, 119) * 128);
+}
+
+// x * 2^n for `shift` = n * 128. Zeros and NaN stay.
+Bf16x32 Scale(Bf16x32 x, int16_t shift) {
+  const __m512i magnitude = _mm512_and_si512(x.v, _mm512_set1_epi16(INT16_MAX));
+  const __m512i below = _mm512_sub_epi16(magnitude, _mm512_set1_epi16(1));
+  const __mmask32 finite = _mm512_cmplt_epu16_mask(below, _mm512_set1_epi16(0x7F7F));
+  return {_mm512_mask_add_epi16(x.v, finite, x.v, _mm512_set1_epi16(shift))};
+}
+
+// Multiplies a row of activations by the scales of one block of weight rows.
+void ScaleActivations(const uint16_t* x, const uint8_t* scales, int64_t cols, uint16_t* out) {
+  for (int64_t k = 0; k < cols; k += 32)
+    Scale(Bf16x32::Load(x + k), ExponentShift(scales[k / 128])).Store(out + k);
+}
+
+template <int kTokens>
+void MultiplyRow(const std::byte* codes, int64_t cols, const uint16_t* x, float* out,
+                 int64_t out_stride) {
+  const Decoder decoder;
+  F32x16 sums[kTokens][kSections];
+  for (auto& pair : sums) pair[0] = pair[1] = F32x16::Zero();
+  for (int64_t k = 0; k < cols; k += 64) {
+    Bf16x32 w[kSections];
+    decoder.Decode(codes + k, w);
+    for (int t = 0; t < kTokens; ++t)
+      for (int s = 0; s < kSections; ++s)
+        sums[t][s] = AddDots(w[s], Bf16x32::Load(x + t * cols + k + 32 * s), sums[t][s]);
+  }
+  for (int t = 0; t < kTokens; ++t) out[t * out_stride] = Sum(sums[t][0] + sums[t][1]);
+}
+
+// Few tokens, at most kTokens: one row at a time, straight from the stream of weights.
+template <int kTokens>
+void MultiplyRows(const MatmulArgs& args) {
+  if constexpr (kTokens > 1) {
+    if (args.tokens < kTokens) return MultiplyRows<kTokens - 1>(args);
+  }
+  const int64_t cols = args.weights.cols;
+  auto* x = reinterpret_cast<uint16_t*>(args.scratch);
+  for (int64_t row = args.row_begin; row < args.row_end;) {
+    for (int t = 0; t < kTokens; ++t)
+      ScaleActivations(simd::ActivationRow<uint16_t>(args, t), args.weights.row_scales(row), cols,
+                       x + t * cols);
+    const int64_t block_end = std::min(args.row_end, (row / 128 + 1) * 128);
+    for (; row < block_end; ++row)
+      MultiplyRow<kTokens>(args.weights.row(row), cols, x, args.out + row - args.row_begin,
+                           args.out_stride);
+  }
+}
+
+void DecodePanelRow(const tensor::WeightMatrix& weights, int64_t row, int64_t col, int64_t vectors,
+                    uint16_t* out) {
+  constexpr int64_t kStep = simd::kPanelRows * Product::kWidth;
+  const Decoder decoder;
+  const std::byte* codes = weights.row(row) + col;
+  const uint8_t* scales = weights.row_scales(row) + col / 128;
+  for (int64_t v = 0; v < vectors; v += kSections) {
+    Bf16x32 w[kSections];
+    decoder.Decode(codes + v * 32, w);
+    for (int s = 0; s < kSections; ++s)
+      Scale(w[s], ExponentShift(scales[v / 4])).Store(out + (v + s) * kStep);
+  }
+}
+
+}  // namespace
+
+size_t ScratchBytesE4m3(int64_t cols) noexcept {
+  return std::max(sizeof(simd::PanelScratch<Product>),
+                  static_cast<size_t>(F32x16::kDirectTokens * cols) * sizeof(uint16_t));
+}
+
+void MatmulE4m3(const MatmulArgs& args) noexcept {
+  if (args.tokens <= 0) return;
+  if (args.tokens <= F32x16::kDirectTokens) return MultiplyRows<F32x16::kDirectTokens>(args);
+  simd::MultiplyPanels<Product>(args,
+                                [&args](int64_t row, int64_t col, int64_t vectors, uint16_t* out) {
+                                  DecodePanelRow(args.weights, row, col, vectors, out);
+                                });
+}
+
+}  // namespace fathom::kernels::avx512bf16
