@@ -1,0 +1,100 @@
+// The engine: an official checkpoint in, tokens out.
+//
+//   auto opened = fathom::engine::Engine::Open("DeepSeek-V4-Flash", {});
+//   if (!opened.engine) { report opened.error }
+//   fathom::engine::Request request;
+//   request.prompt = ...;
+//   request.on_token = [](const auto& token) { std::cout << token.text; };
+//   engine->Submit(std::move(request));
+//   while (engine->Step()) {}
+//
+// One thread at a time uses an engine. Many requests may be under way: every step computes the next
+// token of each, and pieces of new prompts between them; what a request answers does not depend on
+// the others.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "request.h"
+
+namespace fathom::engine {
+
+struct EngineOptions {
+  /// Threads that compute; 0: one for each core this process may use.
+  int threads = 0;
+  /// Longest sequence, prompt and answer; 0: what the model was made for.
+  int64_t context = 0;
+  /// Most tokens of one step: longer prompts are computed in pieces of this size.
+  int64_t batch_tokens = 512;
+  /// Called while the checkpoint is read, with bytes done and bytes in all.
+  std::function<void(uint64_t done, uint64_t total)> on_progress;
+};
+
+/// How hard the model thinks before it answers.
+enum class Thinking : uint8_t { kNone, kHigh, kMax };
+
+/// Facts about the open model.
+struct EngineInfo {
+  std::string directory;
+  std::string isa;  ///< the kernels in use
+  int threads = 0;
+  int64_t context = 0;
+  int64_t vocab_size = 0;
+  int32_t end_token = 0;
+  bool has_tokenizer = false;
+};
+
+class Engine {
+ public:
+  struct OpenResult;
+  /// Opens the checkpoint in `directory` (config.json, safetensors, and tokenizer.json if text is
+  /// wanted). Every tensor is checked first; the error names the file and what is wrong.
+  static OpenResult Open(const std::string& directory, const EngineOptions& options);
+
+  virtual ~Engine() = default;
+  Engine() = default;
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  virtual const EngineInfo& info() const = 0;
+
+  /// Tokens of `text`, or nothing and `error`. With `raw`, the text of special tokens becomes those
+  /// tokens; without, nothing in it is special.
+  virtual std::optional<std::vector<int32_t>> Tokenize(std::string_view text, bool raw,
+                                                       std::string* error) const = 0;
+  /// Tokens of the prompt for a conversation in OpenAI's JSON form ({"messages": [...], "tools":
+  /// [...]}), ready for the model's answer; or nothing and `error`.
+  virtual std::optional<std::vector<int32_t>> EncodeConversation(std::string_view json,
+                                                                 Thinking thinking,
+                                                                 std::string* error) const = 0;
+  /// The bytes of `tokens`, or nothing and `error`.
+  virtual std::optional<std::string> Detokenize(const std::vector<int32_t>& tokens,
+                                                std::string* error) const = 0;
+
+  /// An empty sequence, to continue over several requests.
+  virtual std::shared_ptr<Sequence> NewSequence() = 0;
+
+  /// Takes a request. Returns its number, or nothing and `error` if it can never run: an empty
+  /// prompt, an id out of range, a prompt beyond the context, an option out of range.
+  virtual std::optional<int64_t> Submit(Request request, std::string* error) = 0;
+
+  /// Ends a request; what it has generated is reported by its on_done at once.
+  virtual void Cancel(int64_t request) = 0;
+
+  /// Computes one step of all requests. Returns false when none is left.
+  virtual bool Step() = 0;
+};
+
+/// The engine, or why there is none.
+struct Engine::OpenResult {
+  std::unique_ptr<Engine> engine;
+  std::string error;
+};
+
+}  // namespace fathom::engine

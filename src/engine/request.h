@@ -1,0 +1,99 @@
+// What is asked of the engine, and what it answers. With engine.h the library's whole interface.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace fathom::engine {
+
+class Sequence;
+
+/// How the next token is drawn. The steps apply in the order of the fields.
+struct SamplingOptions {
+  /// Logits of tokens of the prompt and the answer are divided (if positive) or multiplied by this.
+  float repetition_penalty = 1;
+  /// Subtracted from the logits of tokens that the answer holds already.
+  float presence_penalty = 0;
+  /// Subtracted once for every time that the answer holds the token.
+  float frequency_penalty = 0;
+  /// Added to the logits of these token ids.
+  std::vector<std::pair<int32_t, float>> logit_bias;
+  /// Divides the logits; 0 picks the most likely token (of equal ones the lowest id).
+  float temperature = 1;
+  /// Keeps the k most likely tokens; 0 keeps all.
+  int32_t top_k = 0;
+  /// Keeps tokens at least this likely, as a share of the most likely one's probability.
+  float min_p = 0;
+  /// Keeps the most likely tokens whose probabilities add up to this.
+  float top_p = 1;
+  /// Same seed, same tokens: on any number of threads and beside any other requests.
+  uint64_t seed = 0;
+};
+
+/// A token and how likely the model found it, before any of the sampling options.
+struct TokenLogprob {
+  int32_t id = 0;
+  float logprob = 0;
+};
+
+/// One generated token, as it arrives.
+struct TokenEvent {
+  int32_t id = 0;
+  /// The text that has become certain: never half a character, never part of a stop string.
+  std::string text;
+  float logprob = 0;                       ///< if Request::logprobs
+  std::vector<TokenLogprob> alternatives;  ///< the most likely tokens, if Request::top_logprobs
+};
+
+enum class FinishReason : uint8_t {
+  kStop,       ///< end of sentence, a stop token or a stop string
+  kLength,     ///< max_tokens
+  kContext,    ///< the context is full
+  kCancelled,  ///< Engine::Cancel
+};
+
+/// What a request took.
+struct RequestStats {
+  int64_t prompt_tokens = 0;
+  int64_t cached_tokens = 0;  ///< of the prompt, already in the sequence
+  int64_t generated_tokens = 0;
+  double prefill_seconds = 0;
+  double decode_seconds = 0;
+  int64_t kv_bytes = 0;  ///< taken by the sequence at the end
+};
+
+struct Completion {
+  FinishReason finish = FinishReason::kStop;
+  std::string text;             ///< all of the answer's text
+  std::vector<int32_t> tokens;  ///< all generated tokens, an end token included
+  RequestStats stats;
+};
+
+struct Request {
+  /// The whole conversation so far as token ids. At least one.
+  std::vector<int32_t> prompt;
+  /// Most tokens to generate; negative: until the context is full.
+  int64_t max_tokens = -1;
+  SamplingOptions sampling;
+  /// Texts that end the answer; they are not part of it.
+  std::vector<std::string> stop;
+  /// Further tokens that end the answer, beside the model's end of sentence.
+  std::vector<int32_t> stop_tokens;
+  /// Go on after the model's end of sentence.
+  bool ignore_end = false;
+  bool logprobs = false;
+  int32_t top_logprobs = 0;  ///< alternatives per token
+  /// Continues this sequence: what it shares with the prompt is not computed again. Null: a
+  /// sequence of its own that ends with the request. A sequence serves one request at a time.
+  std::shared_ptr<Sequence> sequence;
+
+  /// Called for every token, and at the end, from within Engine::Step.
+  std::function<void(const TokenEvent&)> on_token;
+  std::function<void(const Completion&)> on_done;
+};
+
+}  // namespace fathom::engine

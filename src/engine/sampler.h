@@ -1,0 +1,46 @@
+// From logits to the next token.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <unordered_map>
+#include <vector>
+
+#include "engine/request.h"
+
+namespace fathom::engine {
+
+/// Draws the tokens of one answer. The n-th draw depends on the seed, n and the logits only.
+class Sampler {
+ public:
+  Sampler(const SamplingOptions& options, std::span<const int32_t> prompt);
+
+  /// The next token for `logits` [vocab]. REQUIRES: at least one logit is finite.
+  int32_t Sample(std::span<const float> logits);
+
+ private:
+  struct Candidate {
+    int32_t id;
+    float logit;
+  };
+
+  void ApplyPenalties(std::span<float> logits) const;
+  int32_t Draw(std::span<const float> logits);
+  void KeepLikely(std::vector<Candidate>& candidates) const;
+  double NextUniform();
+
+  SamplingOptions options_;
+  std::unordered_map<int32_t, int32_t> seen_;    // tokens of prompt and answer
+  std::unordered_map<int32_t, int32_t> counts_;  // tokens of the answer
+  std::vector<float> adjusted_;
+  std::vector<Candidate> candidates_;
+  uint64_t draws_ = 0;
+};
+
+/// log(softmax(logits))[id], in double precision and a fixed order.
+float LogProbability(std::span<const float> logits, int32_t id);
+
+/// The `count` most likely tokens, most likely first.
+std::vector<TokenLogprob> TopLogprobs(std::span<const float> logits, int32_t count);
+
+}  // namespace fathom::engine
