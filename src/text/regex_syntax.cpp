@@ -5,14 +5,16 @@
 
 #include <algorithm>
 #include <cctype>
+#include <vector>
 
 namespace fathom::text {
 namespace {
 
-// The members of Oniguruma's \w and \s, for use inside a set; equal over all code points to
-// Oniguruma 6.9.8 by exhaustive comparison. PCRE2's own \s adds U+180E, and its \w lacks marks,
-// letter numbers and connectors.
-constexpr std::string_view kWordMembers =
+// The members of Oniguruma's \w, and what it has besides where it stands outside of a set. By
+// comparison over all code points, these and \p{White_Space} for \s equal Oniguruma 6.9.8. PCRE2's
+// own \s adds U+180E, and its \w lacks marks, letter numbers and connectors.
+constexpr std::string_view kWordMembers = R"(\p{Alphabetic}\p{M}\p{Nd}\p{Pc})";
+constexpr std::string_view kBareWordMembers =
     R"(\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\x{B2}\x{B3}\x{B9}\x{BC}-\x{BE})";
 constexpr std::string_view kHexMembers = "0-9A-Fa-f";
 
@@ -75,6 +77,10 @@ class Translator {
         return OpenSet();
       case '(':
         return OpenGroup();
+      case ')':
+        if (ignores_case_.size() > 1) ignores_case_.pop_back();
+        Copy(1);
+        return {};
       case '{':
         return CopyBrace();
       default:
@@ -101,6 +107,7 @@ class Translator {
 
   base::Status OpenGroup() {
     if (Next("(*")) return Refuse(at_, "'(*'");
+    ignores_case_.push_back(ignores_case_.back());
     for (const std::string_view kind : {"(?:", "(?=", "(?!", "(?>", "(?<=", "(?<!", "(?<"}) {
       if (!Next(kind)) continue;
       Copy(kind.size());
@@ -116,10 +123,15 @@ class Translator {
   base::Status CopyOptions() {
     const size_t begin = at_;
     Copy(2);
-    while (at_ < in_.size() && (in_[at_] == 'i' || in_[at_] == 'm' || in_[at_] == '-')) {
+    bool on = true;
+    while (at_ < in_.size() && std::string_view("im-").find(in_[at_]) != std::string_view::npos) {
+      if (in_[at_] == '-') on = false;
+      if (in_[at_] == 'i') ignores_case_.back() = on;
       in_[at_] == 'm' ? Replace(1, "s") : Copy(1);
     }
-    if (!Next(":") && !(Next(")") && begin == 0)) return Refuse(begin, "this kind of '(?'");
+    const bool for_all = begin == 0 && Next(")");
+    if (!for_all && !Next(":")) return Refuse(begin, "this kind of '(?'");
+    if (for_all) ignores_case_.erase(ignores_case_.begin());
     Copy(1);
     return {};
   }
@@ -162,9 +174,9 @@ class Translator {
     }
     switch (in_[at_ + 1]) {
       case 'w':
-        return ReplaceSet(kWordMembers, false);
+        return ReplaceSet(in_set_ ? kWordMembers : kBareWordMembers, false);
       case 'W':
-        return ReplaceSet(kWordMembers, true);
+        return ReplaceSet(kBareWordMembers, true);
       case 'h':
         return ReplaceSet(kHexMembers, false);
       case 'H':
@@ -196,13 +208,16 @@ class Translator {
       return {};
     }
     const bool changes = in_[at_ + 1] == 'b';
-    Replace(2, fmt::format("(?:(?<=[{0}])(?{1}[{0}])|(?<![{0}])(?{2}[{0}]))", kWordMembers,
+    Replace(2, fmt::format("(?:(?<=[{0}])(?{1}[{0}])|(?<![{0}])(?{2}[{0}]))", kBareWordMembers,
                            changes ? '!' : '=', changes ? '=' : '!'));
     return {};
   }
 
   // PCRE2 reads a bare script name as the script's extensions too, which for Han adds punctuation.
   base::Status CopyProperty() {
+    if (in_set_ && ignores_case_.back()) {
+      return Refuse(at_, "a property in a set that ignores case");
+    }
     const size_t close = in_.find('}', at_);
     if (at_ + 2 >= in_.size() || in_[at_ + 2] != '{' || close == std::string_view::npos) {
       return Refuse(at_, fmt::format("'{}' without braces", in_.substr(at_, 2)));
@@ -228,7 +243,7 @@ class Translator {
   }
 
   base::Status CopyPlainEscape() {
-    static constexpr std::string_view kSameInBoth = "dDnrtfaexAzZGKRXNk";
+    static constexpr std::string_view kSameInBoth = "dDnrtfaexAzZGKRNk";
     const char c = in_[at_ + 1];
     if (IsAsciiLetter(c) && kSameInBoth.find(c) == std::string_view::npos) {
       return Refuse(at_, fmt::format("'\\{}'", c));
@@ -243,6 +258,7 @@ class Translator {
   std::string_view in_;
   size_t at_ = 0;
   bool in_set_ = false;
+  std::vector<bool> ignores_case_ = {false};  // of the pattern and each open group
   std::string out_;
 };
 

@@ -15,7 +15,7 @@ TEST(Utf8, AcceptsExactlyTheScalarValues) {
     ASSERT_EQ(CharacterLengthBefore(text, text.size()), text.size());
     for (size_t cut = 1; cut < text.size(); ++cut) {
       ASSERT_EQ(CharacterLength(text.substr(0, cut), 0), 0u);
-      ASSERT_EQ(UnfinishedTailLength("a" + text.substr(0, cut)), cut);
+      ASSERT_EQ(UnfinishedTailLength(std::string("a").append(text, 0, cut)), cut);
     }
     ASSERT_EQ(UnfinishedTailLength(text), 0u);
   }
