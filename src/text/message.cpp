@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <span>
 
+#include "text/json_field.h"
+
 namespace fathom::text {
 namespace {
 
@@ -82,7 +84,7 @@ Result<Value> ReadName(const Field& field, std::span<const Named<Value>> names) 
     known += known.empty() ? "" : ", ";
     known += named.name;
   }
-  return field.Fail(fmt::format("unknown {}; known are {}", QuoteJson(text), known));
+  return field.Fail(fmt::format("unknown {}; known are {}", Quote(text), known));
 }
 
 Result<std::string> ReadPart(const Field& part) {

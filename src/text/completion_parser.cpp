@@ -1,0 +1,488 @@
+#include "text/completion_parser.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+#include "text/json.h"
+#include "text/protocol_strings.h"
+#include "text/utf8.h"
+
+namespace fathom::text {
+namespace {
+
+using Element = DsmlTag::Element;
+using Kind = CompletionEvent::Kind;
+
+constexpr std::string_view kSpace = " \t\r\n";
+// Where a marker can begin, in text and in values.
+constexpr std::string_view kMarkerStarts = "<\n";
+// White space between two tags that must be seen together. The format has one line end.
+constexpr size_t kMaxSpace = 64;
+// Objects inside one another in the loose form of parameters; what is deeper is text.
+constexpr size_t kMaxObjects = 16;
+// A text can be wrong in as many ways as it has tags.
+constexpr size_t kMaxProblems = 32;
+
+// Bytes at the end of `text` that may turn out to be part of a character or of the token that ends
+// the turn.
+size_t CountUnsettledBytes(std::string_view text) {
+  const size_t token = text.rfind('<');
+  if (token != text.npos && kEndOfSentence.starts_with(text.substr(token))) {
+    return text.size() - token;
+  }
+  return UnfinishedTailLength(text);
+}
+
+Match MatchLiteral(std::string_view text, std::string_view literal) {
+  if (text.starts_with(literal)) return Match::kYes;
+  return literal.starts_with(text) ? Match::kPartial : Match::kNo;
+}
+
+// Moves `at` past white space; kPartial if the text ends in it, kNo if it is too long.
+Match SkipSpace(std::string_view text, size_t* at) {
+  const size_t end = std::min(text.find_first_not_of(kSpace, *at), text.size());
+  if (end - *at > kMaxSpace) return Match::kNo;
+  *at = end;
+  return end == text.size() ? Match::kPartial : Match::kYes;
+}
+
+}  // namespace
+
+CompletionParser::CompletionParser(const CompletionOptions& options)
+    : in_reasoning_(options.starts_in_reasoning) {}
+
+std::vector<CompletionEvent> CompletionParser::Feed(std::string_view piece) {
+  FATHOM_CHECK(!has_ended_);
+  input_.append(piece);
+  const size_t settled = input_.size() - CountUnsettledBytes(input_);
+  ready_.append(input_, 0, settled);
+  input_.erase(0, settled);
+  Run();
+  return std::exchange(events_, {});
+}
+
+std::vector<CompletionEvent> CompletionParser::Finish() {
+  FATHOM_CHECK(!has_ended_);
+  has_ended_ = true;
+  if (input_ != kEndOfSentence) ready_.append(input_);
+  Run();
+  if (!keys_.empty()) {
+    EndOpenCall();
+  } else if (state_ == State::kMarkup) {
+    AddProblem("a block of tool calls has no end");
+  }
+  if (in_reasoning_ && completion_.tool_calls.empty()) AddProblem("the reasoning has no end");
+  return std::exchange(events_, {});
+}
+
+void CompletionParser::Run() {
+  while (Step()) {
+  }
+  ready_.erase(0, at_);
+  at_ = 0;
+}
+
+// Takes the next thing that is certain; false if there is none yet.
+bool CompletionParser::Step() {
+  switch (state_) {
+    case State::kText:
+      return StepText();
+    case State::kMarkup:
+      return StepMarkup();
+    case State::kValueStart:
+      return StepValueStart();
+    case State::kValue:
+      return StepValue();
+    case State::kAfterBlock:
+      return StepAfterBlock();
+  }
+  FATHOM_CHECK(false);
+}
+
+// At the end of the text, what is not complete is not there.
+Match CompletionParser::Settle(Match match) const {
+  return match == Match::kPartial && has_ended_ ? Match::kNo : match;
+}
+
+Match CompletionParser::MatchTagAt(std::string_view text, DsmlTag* tag) const {
+  return Settle(MatchTag(text, tag));
+}
+
+// Reasoning and content.
+
+bool CompletionParser::StepText() {
+  const std::string_view text = Rest();
+  for (size_t at = text.find_first_of(kMarkerStarts); at != text.npos;
+       at = text.find_first_of(kMarkerStarts, at + 1)) {
+    const TextMarker marker = MatchTextMarker(text.substr(at), is_section_empty_ && at == 0);
+    if (marker.match == Match::kNo && !marker.has_bare_opener) continue;
+    const size_t settled = at + (marker.has_bare_opener ? 1 : 0);
+    EmitText(text.substr(0, settled));
+    at_ += settled;
+    if (marker.has_bare_opener) AddProblem("a block of tool calls begins without a call");
+    if (marker.match == Match::kYes) TakeTextMarker(marker);
+    return marker.match != Match::kPartial;
+  }
+  EmitText(text);
+  at_ += text.size();
+  return false;
+}
+
+CompletionParser::TextMarker CompletionParser::MatchTextMarker(std::string_view text,
+                                                               bool at_section_start) const {
+  if (in_reasoning_) {
+    TextMarker marker;
+    marker.match = Settle(MatchLiteral(text, kThinkEnd));
+    marker.is_think_end = true;
+    marker.length = kThinkEnd.size();
+    if (marker.match == Match::kYes) return marker;
+    const TextMarker block = MatchBlockStart(text, at_section_start);
+    return block.match == Match::kNo && marker.match == Match::kPartial ? marker : block;
+  }
+  return MatchBlockStart(text, at_section_start);
+}
+
+CompletionParser::TextMarker CompletionParser::MatchBlockStart(std::string_view text,
+                                                               bool at_section_start) const {
+  TextMarker marker;
+  size_t at = 0;
+  while (at < 2 && at < text.size() && text[at] == '\n') ++at;
+  const bool at_line_start = at > 0 || at_section_start;
+  // A closing tag starts no block and is not waited for.
+  if (text.substr(at).starts_with("</")) return marker;
+  DsmlTag tag;
+  marker.match = MatchTagAt(text.substr(at), &tag);
+  if (marker.match != Match::kYes) return marker;
+  marker.match = Match::kNo;
+  if (!tag.Opens(Element::kToolCalls)) return marker;
+  if (tag.is_plain && (in_reasoning_ || !at_line_start)) return marker;
+  const bool counts_as_opener = text[0] == '<' && !tag.is_plain;
+  at += tag.length;
+  marker.match = Settle(SkipSpace(text, &at));
+  if (marker.match == Match::kYes) marker.match = MatchTagAt(text.substr(at), &marker.invoke);
+  if (marker.match == Match::kYes && !marker.invoke.Opens(Element::kInvoke)) {
+    marker.match = Match::kNo;
+  }
+  marker.length = at + marker.invoke.length;
+  marker.has_bare_opener = marker.match == Match::kNo && counts_as_opener;
+  return marker;
+}
+
+void CompletionParser::TakeTextMarker(const TextMarker& marker) {
+  at_ += marker.length;
+  if (marker.is_think_end) {
+    in_reasoning_ = false;
+    is_section_empty_ = true;
+    return;
+  }
+  if (in_reasoning_) AddProblem("the tool calls are inside the reasoning");
+  BeginCall(marker.invoke);
+}
+
+bool CompletionParser::StepAfterBlock() {
+  const size_t text_at = Rest().find_first_not_of(kSpace);
+  if (text_at == std::string_view::npos) {
+    // White space before the end of the turn says nothing.
+    if (has_ended_) at_ = ready_.size();
+    return false;
+  }
+  state_ = State::kText;
+  return true;
+}
+
+// The markup between parameters and calls.
+
+bool CompletionParser::StepMarkup() {
+  if (!in_stray_text_) at_ = std::min(ready_.find_first_not_of(kSpace, at_), ready_.size());
+  const std::string_view text = Rest();
+  if (text.empty()) return false;
+  DsmlTag tag;
+  const Match match = MatchTagAt(text, &tag);
+  if (match == Match::kPartial) return false;
+  if (match == Match::kYes) {
+    in_stray_text_ = false;
+    TakeTag(tag);
+    return true;
+  }
+  in_stray_text_ = true;
+  AddProblem("text between the tags of the tool calls");
+  const std::string_view stray = text.substr(0, text.find('<', 1));
+  at_ += stray.size();
+  EmitStray(stray);
+  return true;
+}
+
+void CompletionParser::TakeTag(const DsmlTag& tag) {
+  const std::string raw(Rest().substr(0, tag.length));
+  at_ += tag.length;
+  const bool in_call = !keys_.empty();
+  if (tag.Opens(Element::kInvoke)) {
+    if (in_call) AddProblem(DescribeCall() + " has no end");
+    if (in_call) EndCall(true);
+    BeginCall(tag);
+  } else if (tag.Closes(Element::kToolCalls)) {
+    if (in_call) AddProblem(DescribeCall() + " has no end");
+    if (in_call) EndCall(true);
+    state_ = State::kAfterBlock;
+  } else if (tag.Closes(Element::kInvoke) && in_call) {
+    EndCall(true);
+  } else if (tag.Opens(Element::kToolCalls) && !in_call) {
+    AddProblem("a block of tool calls has no end");
+  } else if (tag.Opens(Element::kParameter) && in_call) {
+    BeginParameter(tag, raw);
+  } else if (tag.Closes(Element::kParameter) && keys_.size() > 1) {
+    EndObject();
+  } else {
+    AddProblem("a tag out of place in the tool calls");
+    EmitStray(raw);
+  }
+}
+
+void CompletionParser::BeginCall(const DsmlTag& invoke) {
+  completion_.tool_calls.push_back({.name = invoke.name, .arguments = ""});
+  Emit(Kind::kCallBegin, invoke.name);
+  BeginObject();
+  state_ = State::kMarkup;
+}
+
+void CompletionParser::EndCall(bool is_complete) {
+  while (!keys_.empty()) EndObject();
+  completion_.tool_calls.back().is_complete = is_complete;
+  Emit(Kind::kCallEnd, "");
+  EmitContent(std::exchange(stray_, {}));
+}
+
+void CompletionParser::BeginObject() {
+  EmitArguments("{");
+  keys_.emplace_back();
+}
+
+void CompletionParser::EndObject() {
+  EmitArguments("}");
+  keys_.pop_back();
+}
+
+// The text ended inside the call.
+void CompletionParser::EndOpenCall() {
+  AddProblem("the text ends inside " + DescribeCall());
+  if (state_ == State::kValueStart) EmitArguments("\"");
+  if (state_ == State::kValueStart || state_ == State::kValue) EndValue("");
+  EndCall(false);
+}
+
+// Parameters.
+
+void CompletionParser::BeginParameter(const DsmlTag& tag, std::string_view raw_tag) {
+  key_ = tag.name;
+  is_plain_value_ = tag.is_plain;
+  state_ = State::kValue;
+  if (!keys_.back().insert(key_).second) {
+    AddProblem(fmt::format("{} has the parameter {} twice", DescribeCall(), QuoteJson(key_)));
+    sink_ = Sink::kStray;
+    EmitStray(raw_tag);
+    return;
+  }
+  if (keys_.back().size() > 1) EmitArguments(", ");
+  EmitString(key_);
+  EmitArguments(": ");
+  json_value_.clear();
+  sink_ = tag.is_string.value_or(true) ? Sink::kString : Sink::kJson;
+  if (!tag.is_string.has_value()) {
+    AddProblem(fmt::format("{} does not say whether the parameter {} is a string", DescribeCall(),
+                           QuoteJson(key_)));
+    state_ = State::kValueStart;
+  } else if (*tag.is_string) {
+    EmitArguments("\"");
+  }
+}
+
+bool CompletionParser::StepValueStart() {
+  const std::string_view text = Rest();
+  size_t at = 0;
+  DsmlTag tag;
+  Match match = keys_.size() < kMaxObjects ? Settle(SkipSpace(text, &at)) : Match::kNo;
+  if (match == Match::kYes) match = MatchTagAt(text.substr(at), &tag);
+  if (match == Match::kPartial) return false;
+  if (match == Match::kYes && tag.Opens(Element::kParameter)) {
+    BeginObject();
+    state_ = State::kMarkup;
+  } else {
+    EmitArguments("\"");
+    state_ = State::kValue;
+  }
+  return true;
+}
+
+bool CompletionParser::StepValue() {
+  const std::string_view text = Rest();
+  for (size_t at = text.find_first_of(kMarkerStarts); at != text.npos;
+       at = text.find_first_of(kMarkerStarts, at + 1)) {
+    const ValueEnd end = MatchValueEnd(text.substr(at));
+    if (end.match == Match::kNo) continue;
+    AddToValue(text.substr(0, at));
+    at_ += at;
+    if (end.match == Match::kPartial) return false;
+    at_ += end.length;
+    if (end.is_implied) {
+      AddProblem(fmt::format("{}: the parameter {} has no end", DescribeCall(), QuoteJson(key_)));
+    }
+    EndValue(text.substr(at, end.length));
+    return true;
+  }
+  AddToValue(text);
+  at_ += text.size();
+  return false;
+}
+
+CompletionParser::ValueEnd CompletionParser::MatchValueEnd(std::string_view text) const {
+  if (text[0] == '\n') return MatchImpliedEnd(text);
+  DsmlTag tag;
+  ValueEnd end;
+  // Only a closing tag is waited for.
+  if (text.size() > 1 && text[1] != '/') return end;
+  end.match = MatchTagAt(text, &tag);
+  if (end.match != Match::kYes) return end;
+  end.match = Match::kNo;
+  if (!tag.Closes(Element::kParameter)) return end;
+  end.length = tag.length;
+  if (!tag.is_plain || is_plain_value_) {
+    end.match = Match::kYes;
+    return end;
+  }
+  // A plain closing tag may be part of the value, unless the markup goes on after it.
+  const std::string_view rest = text.substr(tag.length);
+  ValueEnd implied;
+  implied.match = Settle(rest.empty() ? Match::kPartial : Match::kNo);
+  if (!rest.empty() && rest[0] == '\n') implied = MatchImpliedEnd(rest);
+  implied.length += tag.length;
+  return implied;
+}
+
+CompletionParser::ValueEnd CompletionParser::MatchImpliedEnd(std::string_view text) const {
+  DsmlTag tag;
+  ValueEnd end;
+  end.length = 1;
+  end.is_implied = true;
+  end.match = MatchTagAt(text.substr(1), &tag);
+  const bool can_follow = tag.Opens(Element::kParameter) || tag.element == Element::kInvoke ||
+                          tag.Closes(Element::kToolCalls);
+  if (end.match == Match::kYes && (!can_follow || (tag.is_plain && !is_plain_value_))) {
+    end.match = Match::kNo;
+  }
+  return end;
+}
+
+void CompletionParser::AddToValue(std::string_view text) {
+  switch (sink_) {
+    case Sink::kString: {
+      if (ValidPrefixLength(text) != text.size()) {
+        AddProblem(
+            fmt::format("{}: the parameter {} is not UTF-8", DescribeCall(), QuoteJson(key_)));
+      }
+      std::string escaped;
+      AppendJsonEscaped(text, &escaped);
+      EmitArguments(escaped);
+      break;
+    }
+    case Sink::kJson:
+      json_value_.append(text);
+      break;
+    case Sink::kStray:
+      EmitStray(text);
+      break;
+  }
+}
+
+void CompletionParser::EndValue(std::string_view closing_tag) {
+  state_ = State::kMarkup;
+  switch (sink_) {
+    case Sink::kString:
+      EmitArguments("\"");
+      break;
+    case Sink::kJson:
+      if (ReadJson(json_value_, key_, {.allow_non_finite = false}).ok()) {
+        EmitArguments(json_value_);
+      } else {
+        AddProblem(fmt::format("{}: the parameter {} is not JSON and becomes a string",
+                               DescribeCall(), QuoteJson(key_)));
+        EmitString(json_value_);
+      }
+      break;
+    case Sink::kStray:
+      EmitStray(closing_tag);
+      break;
+  }
+}
+
+// Output.
+
+void CompletionParser::EmitText(std::string_view text) {
+  if (text.empty()) return;
+  is_section_empty_ = false;
+  if (in_reasoning_) {
+    completion_.reasoning.append(text);
+    Emit(Kind::kReasoning, text);
+  } else {
+    if (!completion_.tool_calls.empty()) AddProblem("text after the tool calls");
+    EmitContent(text);
+  }
+}
+
+void CompletionParser::EmitContent(std::string_view text) {
+  if (text.empty()) return;
+  completion_.content.append(text);
+  Emit(Kind::kContent, text);
+}
+
+void CompletionParser::EmitArguments(std::string_view json) {
+  if (json.empty()) return;
+  completion_.tool_calls.back().arguments.append(json);
+  Emit(Kind::kCallArguments, json);
+}
+
+void CompletionParser::EmitString(std::string_view text) { EmitArguments(QuoteJson(text)); }
+
+// Text that belongs to no call; content within a call would come between its arguments.
+void CompletionParser::EmitStray(std::string_view text) {
+  if (keys_.empty()) {
+    EmitContent(text);
+  } else {
+    stray_.append(text);
+  }
+}
+
+void CompletionParser::Emit(Kind kind, std::string_view text) {
+  const bool is_text = kind == Kind::kReasoning || kind == Kind::kContent;
+  const size_t call = is_text ? 0 : completion_.tool_calls.size() - 1;
+  const bool joins = !events_.empty() && events_.back().kind == kind && kind != Kind::kCallBegin &&
+                     kind != Kind::kCallEnd;
+  if (joins) {
+    events_.back().text.append(text);
+  } else {
+    events_.push_back({.kind = kind, .call = call, .text = std::string(text)});
+  }
+}
+
+void CompletionParser::AddProblem(std::string problem) {
+  auto& problems = completion_.problems;
+  if (problems.size() == kMaxProblems) return;
+  if (std::find(problems.begin(), problems.end(), problem) != problems.end()) return;
+  problems.push_back(std::move(problem));
+}
+
+std::string CompletionParser::DescribeCall() const {
+  return fmt::format("call {} ({})", completion_.tool_calls.size(),
+                     QuoteJson(completion_.tool_calls.back().name));
+}
+
+Completion ParseCompletion(std::string_view text, const CompletionOptions& options) {
+  CompletionParser parser(options);
+  parser.Feed(text);
+  parser.Finish();
+  return parser.completion();
+}
+
+}  // namespace fathom::text

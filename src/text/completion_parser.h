@@ -1,0 +1,163 @@
+// From the text that the model produces to reasoning, content and tool calls, while it arrives.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "text/dsml_tag.h"
+
+namespace fathom::text {
+
+struct CompletionOptions {
+  /// The prompt ended with <think>, so the text begins inside the reasoning.
+  bool starts_in_reasoning = false;
+};
+
+struct CompletionEvent {
+  enum class Kind { kReasoning, kContent, kCallBegin, kCallArguments, kCallEnd };
+
+  Kind kind = Kind::kContent;
+  size_t call = 0;   ///< call events: the index of the call
+  std::string text;  ///< what is added; kCallBegin: the tool's name; kCallEnd: empty
+
+  bool operator==(const CompletionEvent&) const = default;
+};
+
+struct CompletedCall {
+  std::string name;
+  std::string arguments;  ///< a JSON object, always
+  /// False if the text ended inside the call. What is there is valid, but more was to come.
+  bool is_complete = true;
+
+  bool operator==(const CompletedCall&) const = default;
+};
+
+struct Completion {
+  std::string reasoning;
+  std::string content;
+  std::vector<CompletedCall> tool_calls;
+  /// One line for each way in which the text was not as the format has it.
+  std::vector<std::string> problems;
+
+  bool operator==(const Completion&) const = default;
+};
+
+/// Parses one assistant turn piece by piece. The pieces may split anything, characters too: the
+/// completion, and the events once neighbours of one kind are joined, do not depend on them. Text
+/// is held back only while it could still be part of a marker or of a character, or is a JSON
+/// parameter whose end decides what it is.
+///
+/// No text is lost: what is not part of a call is content (or reasoning), bytes unchanged. In
+/// particular:
+/// - A block of calls begins with its opening tag and that of a call. Without the call it is text.
+///   Up to two line ends before it belong to it. Tags are taken in the forms that MatchTag takes;
+///   those without a marker begin a block only at the start of a line and outside the reasoning.
+/// - A block inside unclosed reasoning holds calls too; the reasoning goes on after it.
+/// - A string parameter ends at its closing tag, whatever it holds before. If that is missing, it
+///   ends before a line that starts with a tag that can only follow it. A parameter whose string
+///   attribute is missing is an object if it starts with another parameter, else a string.
+/// - A JSON parameter keeps its spelling. One that is not JSON becomes a string. (NaN and Infinity
+///   are not JSON.)
+/// - A parameter whose name came before in its object, and text between the tags, become content
+///   when the call ends.
+/// - A call ends also where the next begins, its block does, or the text does.
+/// - The end-of-sentence token is dropped at the very end and is text elsewhere.
+class CompletionParser {
+ public:
+  explicit CompletionParser(const CompletionOptions& options = {});
+
+  /// Takes the next piece of text. REQUIRES: Finish was not called.
+  std::vector<CompletionEvent> Feed(std::string_view piece);
+  /// Takes the end of the text. REQUIRES: Finish was not called.
+  std::vector<CompletionEvent> Finish();
+
+  /// What was parsed so far; all of it after Finish.
+  const Completion& completion() const { return completion_; }
+
+ private:
+  enum class State { kText, kMarkup, kValueStart, kValue, kAfterBlock };
+  enum class Sink { kString, kJson, kStray };
+
+  // What the text at a place turned out to be, and how much of it to take.
+  struct TextMarker {
+    Match match = Match::kNo;
+    bool is_think_end = false;
+    size_t length = 0;
+    DsmlTag invoke;
+    bool has_bare_opener = false;
+  };
+  struct ValueEnd {
+    Match match = Match::kNo;
+    size_t length = 0;
+    bool is_implied = false;
+  };
+
+  void Run();
+  bool Step();
+  bool StepText();
+  bool StepMarkup();
+  bool StepValueStart();
+  bool StepValue();
+  bool StepAfterBlock();
+
+  TextMarker MatchTextMarker(std::string_view text, bool at_section_start) const;
+  TextMarker MatchBlockStart(std::string_view text, bool at_section_start) const;
+  ValueEnd MatchValueEnd(std::string_view text) const;
+  ValueEnd MatchImpliedEnd(std::string_view text) const;
+  Match MatchTagAt(std::string_view text, DsmlTag* tag) const;
+  Match Settle(Match match) const;
+
+  void TakeTextMarker(const TextMarker& marker);
+  void TakeTag(const DsmlTag& tag);
+  void BeginCall(const DsmlTag& invoke);
+  void EndCall(bool is_complete);
+  void BeginParameter(const DsmlTag& tag, std::string_view raw_tag);
+  void BeginObject();
+  void EndObject();
+  void AddToValue(std::string_view text);
+  void EndValue(std::string_view closing_tag);
+  void EndOpenCall();
+
+  void EmitText(std::string_view text);
+  void EmitContent(std::string_view text);
+  void EmitArguments(std::string_view json);
+  void EmitString(std::string_view text);
+  void EmitStray(std::string_view text);
+  void Emit(CompletionEvent::Kind kind, std::string_view text);
+  void AddProblem(std::string problem);
+  std::string DescribeCall() const;
+
+  std::string_view Rest() const { return std::string_view(ready_).substr(at_); }
+
+  Completion completion_;
+  std::vector<CompletionEvent> events_;
+
+  std::string input_;  // fed, but perhaps part of a character or of the end-of-sentence token
+  std::string ready_;  // complete characters; those before at_ are done with
+  size_t at_ = 0;
+  bool has_ended_ = false;
+
+  State state_ = State::kText;
+  bool in_reasoning_ = false;
+  bool is_section_empty_ = true;  // nothing was emitted since the reasoning or the content began
+
+  // The open call: the keys of its object and of the objects inside one another in it.
+  std::vector<std::set<std::string>> keys_;
+  bool in_stray_text_ = false;
+  std::string stray_;  // content that waits for the end of the call
+
+  // The open parameter.
+  Sink sink_ = Sink::kString;
+  bool is_plain_value_ = false;
+  std::string key_;
+  std::string json_value_;
+};
+
+/// Parses a whole turn at once.
+Completion ParseCompletion(std::string_view text, const CompletionOptions& options = {});
+
+}  // namespace fathom::text

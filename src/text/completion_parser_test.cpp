@@ -1,0 +1,703 @@
+#include "text/completion_parser.h"
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "text/json.h"
+#include "text/prompt_encoder.h"
+
+namespace fathom::text {
+namespace {
+
+// Calls as "name arguments", with "..." after an incomplete one.
+std::vector<std::string> ShowCalls(const Completion& completion) {
+  std::vector<std::string> shown;
+  for (const CompletedCall& call : completion.tool_calls) {
+    shown.push_back(call.name + " " + call.arguments + (call.is_complete ? "" : "..."));
+  }
+  return shown;
+}
+
+}  // namespace
+
+// For the messages of failed tests.
+void PrintTo(const Completion& completion, std::ostream* out) {
+  *out << "reasoning: " << completion.reasoning << "\ncontent: " << completion.content;
+  for (const std::string& call : ShowCalls(completion)) *out << "\ncall: " << call;
+  for (const std::string& problem : completion.problems) *out << "\nproblem: " << problem;
+}
+
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using Kind = CompletionEvent::Kind;
+
+constexpr CompletionOptions kChat{};
+constexpr CompletionOptions kThinking{.starts_in_reasoning = true};
+
+struct Example {
+  const char* name;
+  CompletionOptions options;
+  const char* text;
+  const char* reasoning;
+  const char* content;
+  std::vector<std::string> calls;
+  std::vector<std::string> problems;
+};
+
+const std::vector<Example>& Examples() {
+  static const std::vector<Example> examples = {
+      {"Content", kChat, "Hi < you\n\n", "", "Hi < you\n\n", {}, {}},
+      {"ReasoningAndContent", kThinking, "hm\n</think>Hi", "hm\n", "Hi", {}, {}},
+      {"NoReasoning", kThinking, "</think>Hi", "", "Hi", {}, {}},
+      {"UnclosedReasoning",
+       kThinking,
+       "hm</thin",
+       "hm</thin",
+       "",
+       {},
+       {"the reasoning has no end"}},
+      {"ThinkEndInContentIsText", kChat, "a</think>b", "", "a</think>b", {}, {}},
+      {"EndToken", kChat, "Hi<｜end▁of▁sentence｜>", "", "Hi", {}, {}},
+      {"EndTokenInside", kChat, "Hi<｜end▁of▁sentence｜>.", "", "Hi<｜end▁of▁sentence｜>.", {}, {}},
+      {"Calls",
+       kThinking,
+       "r</think>Look:\n\n<｜DSML｜tool_calls>\n"
+       "<｜DSML｜invoke name=\"get\">\n"
+       "<｜DSML｜parameter name=\"city\" string=\"true\">\"北\n京\"</｜DSML｜parameter>\n"
+       "<｜DSML｜parameter name=\"days\" string=\"false\">[1,2.50]</｜DSML｜parameter>\n"
+       "</｜DSML｜invoke>\n"
+       "<｜DSML｜invoke name=\"now\">\n\n</｜DSML｜invoke>\n"
+       "</｜DSML｜tool_calls><｜end▁of▁sentence｜>",
+       "r",
+       "Look:",
+       {R"(get {"city": "\"北\n京\"", "days": [1,2.50]})", "now {}"},
+       {}},
+      {"OnlyTwoLineEndsBelongToTheBlock",
+       kChat,
+       "a\n\n\n<｜DSML｜tool_calls>\n<｜DSML｜invoke name=\"f\">\n</｜DSML｜invoke>\n"
+       "</｜DSML｜tool_calls>\n",
+       "",
+       "a\n",
+       {"f {}"},
+       {}},
+      {"BlockInAMidline",
+       kChat,
+       "a <｜DSML｜tool_calls><｜DSML｜invoke name=\"f\"></｜DSML｜invoke></｜DSML｜tool_calls>",
+       "",
+       "a ",
+       {"f {}"},
+       {}},
+      {"LostFirstBar",
+       kChat,
+       "<DSML｜tool_calls>\n<DSML｜invoke name=\"f\">\n"
+       "<DSML｜parameter name=\"a\" string=\"true\">x</DSML｜parameter>\n"
+       "</DSML｜invoke>\n</DSML｜tool_calls>",
+       "",
+       "",
+       {R"(f {"a": "x"})"},
+       {}},
+      {"DoubledAndAsciiBars",
+       kChat,
+       "<｜｜DSML｜｜tool_calls>\n<||DSML||invoke name=\"f\">\n"
+       "<|DSML|parameter name='a' string='true' >x</｜｜DSML｜｜parameter>\n"
+       "</｜DSML｜｜invoke>\n</DSMLtool_calls >",
+       "",
+       "",
+       {R"(f {"a": "x"})"},
+       {}},
+      {"TypographicQuotes",
+       kChat,
+       "<｜DSML｜tool_calls>\n<｜DSML｜invoke name=“f”>\n"
+       "<｜DSML｜parameter string=“False” name=“a”>1</｜DSML｜parameter>\n"
+       "</｜DSML｜invoke>\n</｜DSML｜tool_calls>",
+       "",
+       "",
+       {R"(f {"a": 1})"},
+       {}},
+      {"PlainTags",
+       kChat,
+       "ok\n\n<tool_calls>\n<invoke name=\"f\">\n<parameter name=\"a\" "
+       "string=\"false\">1</parameter>\n"
+       "</invoke>\n</tool_calls>",
+       "",
+       "ok",
+       {R"(f {"a": 1})"},
+       {}},
+      {"PlainTagsInALineAreText",
+       kChat,
+       "write <tool_calls>\n<invoke name=\"f\">\n</invoke>\n</tool_calls>",
+       "",
+       "write <tool_calls>\n<invoke name=\"f\">\n</invoke>\n</tool_calls>",
+       {},
+       {}},
+      {"PlainTagsInReasoningAreText",
+       kThinking,
+       "\n<tool_calls>\n<invoke name=\"f\">\n</invoke></think>x",
+       "\n<tool_calls>\n<invoke name=\"f\">\n</invoke>",
+       "x",
+       {},
+       {}},
+      {"ABlockWithoutCallsIsText",
+       kChat,
+       "a\n\n<｜DSML｜tool_calls>\n</｜DSML｜tool_calls>",
+       "",
+       "a\n\n<｜DSML｜tool_calls>\n</｜DSML｜tool_calls>",
+       {},
+       {"a block of tool calls begins without a call"}},
+      {"FieldsWithoutACallAreText",
+       kChat,
+       "<｜DSML｜tool_calls>\n<｜DSML｜command>ls</｜DSML｜parameter>",
+       "",
+       "<｜DSML｜tool_calls>\n<｜DSML｜command>ls</｜DSML｜parameter>",
+       {},
+       {"a block of tool calls begins without a call"}},
+      {"AnInterruptedOpeningIsText",
+       kChat,
+       "a\n\n<｜DSML｜tool_calls>\n<｜DSML｜invoke name=\"f",
+       "",
+       "a\n\n<｜DSML｜tool_calls>\n<｜DSML｜invoke name=\"f",
+       {},
+       {"a block of tool calls begins without a call"}},
+      {"AnOrphanClosingTagIsText",
+       kChat,
+       "a</｜DSML｜tool_calls>b",
+       "",
+       "a</｜DSML｜tool_calls>b",
+       {},
+       {}},
+      {"CallsInsideTheReasoning",
+       kThinking,
+       "I call\n\n<｜DSML｜tool_calls>\n<｜DSML｜invoke name=\"f\">\n</｜DSML｜invoke>\n"
+       "</｜DSML｜tool_calls>",
+       "I call",
+       "",
+       {"f {}"},
+       {"the tool calls are inside the reasoning"}},
+      {"ReasoningGoesOnAfterItsCalls",
+       kThinking,
+       "a<｜DSML｜tool_calls><｜DSML｜invoke name=\"f\"></｜DSML｜invoke></｜DSML｜tool_calls>\nb"
+       "</think>c",
+       "a\nb",
+       "c",
+       {"f {}"},
+       {"the tool calls are inside the reasoning", "text after the tool calls"}},
+      {"AStringWithoutItsAttribute",
+       kChat,
+       "<｜DSML｜tool_calls>\n<｜DSML｜invoke name=\"f\">\n"
+       "<｜DSML｜parameter name=\"a\">12</｜DSML｜parameter>\n"
+       "</｜DSML｜invoke>\n</｜DSML｜tool_calls>",
+       "",
+       "",
+       {R"(f {"a": "12"})"},
+       {R"(call 1 ("f") does not say whether the parameter "a" is a string)"}},
+      {"ParametersInAParameter",
+       kChat,
+       "<｜DSML｜tool_calls>\n<｜DSML｜invoke name=\"f\">\n"
+       "<｜DSML｜parameter name=\"o\">\n"
+       "<｜DSML｜parameter name=\"x\" string=\"false\">1</｜DSML｜parameter>\n"
+       "<｜DSML｜parameter name=\"o\">\n"
+       "<｜DSML｜parameter name=\"x\" string=\"true\">1</｜DSML｜parameter>\n"
+       "</｜DSML｜parameter>\n</｜DSML｜parameter>\n"
+       "<｜DSML｜parameter name=\"y\" string=\"true\">z</｜DSML｜parameter>\n"
+       "</｜DSML｜invoke>\n</｜DSML｜tool_calls>",
+       "",
+       "",
+       {R"(f {"o": {"x": 1, "o": {"x": "1"}}, "y": "z"})"},
+       {R"(call 1 ("f") does not say whether the parameter "o" is a string)"}},
+      {"InvalidJsonBecomesAString",
+       kChat,
+       "<｜DSML｜tool_calls>\n<｜DSML｜invoke name=\"f\">\n"
+       "<｜DSML｜parameter name=\"a\" string=\"false\">{\"b\": True}</｜DSML｜parameter>\n"
+       "<｜DSML｜parameter name=\"c\" string=\"false\">NaN</｜DSML｜parameter>\n"
+       "<｜DSML｜parameter name=\"d\" string=\"false\"> {\"b\":\n1} </｜DSML｜parameter>\n"
+       "</｜DSML｜invoke>\n</｜DSML｜tool_calls>",
+       "",
+       "",
+       {"f {\"a\": \"{\\\"b\\\": True}\", \"c\": \"NaN\", \"d\":  {\"b\":\n1} }"},
+       {R"(call 1 ("f"): the parameter "a" is not JSON and becomes a string)",
+        R"(call 1 ("f"): the parameter "c" is not JSON and becomes a string)"}},
+      {"ARepeatedParameterIsContent",
+       kChat,
+       "<｜DSML｜tool_calls>\n<｜DSML｜invoke name=\"f\">\n"
+       "<｜DSML｜parameter name=\"a\" string=\"true\">1</｜DSML｜parameter>\n"
+       "<｜DSML｜parameter name=\"a\" string=\"true\">2</｜DSML｜parameter>\n"
+       "<｜DSML｜parameter name=\"b\" string=\"true\">3</｜DSML｜parameter>\n"
+       "</｜DSML｜invoke>\n</｜DSML｜tool_calls>",
+       "",
+       "<｜DSML｜parameter name=\"a\" string=\"true\">2</｜DSML｜parameter>",
+       {R"(f {"a": "1", "b": "3"})"},
+       {R"(call 1 ("f") has the parameter "a" twice)"}},
+      {"TextBetweenTheTagsIsContent",
+       kChat,
+       "<｜DSML｜tool_calls>\nfirst <b>\n<｜DSML｜invoke name=\"f\">\nsecond  one"
+       "<｜DSML｜parameter name=\"a\" string=\"true\">1</｜DSML｜parameter>\n"
+       "</｜DSML｜invoke>\nthird\n</｜DSML｜tool_calls>\nfourth",
+       "",
+       "<｜DSML｜tool_calls>\nfirst <b>\n<｜DSML｜invoke name=\"f\">\nsecond  one"
+       "<｜DSML｜parameter name=\"a\" string=\"true\">1</｜DSML｜parameter>\n"
+       "</｜DSML｜invoke>\nthird\n</｜DSML｜tool_calls>\nfourth",
+       {},
+       {"a block of tool calls begins without a call"}},
+      {"TextInsideACallIsContentAfterIt",
+       kChat,
+       "<｜DSML｜tool_calls>\n<｜DSML｜invoke name=\"f\">\nsecond  one "
+       "<｜DSML｜parameter name=\"a\" string=\"true\">1</｜DSML｜parameter>\n"
+       "</｜DSML｜invoke>\nthird\n</｜DSML｜tool_calls>\nfourth",
+       "",
+       "second  one third\n\nfourth",
+       {R"(f {"a": "1"})"},
+       {"text between the tags of the tool calls", "text after the tool calls"}},
+      {"MissingEndOfParameter",
+       kChat,
+       "<｜DSML｜tool_calls>\n<｜DSML｜invoke name=\"f\">\n"
+       "<｜DSML｜parameter name=\"a\" string=\"true\">1\n"
+       "<｜DSML｜parameter name=\"b\" string=\"false\">2\n"
+       "</｜DSML｜invoke>\n</｜DSML｜tool_calls>",
+       "",
+       "",
+       {R"(f {"a": "1", "b": 2})"},
+       {R"(call 1 ("f"): the parameter "a" has no end)",
+        R"(call 1 ("f"): the parameter "b" has no end)"}},
+      {"PlainEndOfParameter",
+       kChat,
+       "<｜DSML｜tool_calls>\n<｜DSML｜invoke name=\"f\">\n"
+       "<｜DSML｜parameter name=\"a\" string=\"true\"><x></parameter>\n</x></parameter>\n"
+       "</｜DSML｜invoke>\n</｜DSML｜tool_calls>",
+       "",
+       "",
+       {R"(f {"a": "<x></parameter>\n</x>"})"},
+       {R"(call 1 ("f"): the parameter "a" has no end)"}},
+      {"TagsInAValueAreItsText",
+       kChat,
+       "<｜DSML｜tool_calls>\n<｜DSML｜invoke name=\"f\">\n"
+       "<｜DSML｜parameter name=\"a\" string=\"true\"><｜DSML｜parameter name=\"b\" "
+       "string=\"true\">\n"
+       "</parameter></｜DSML｜invoke>\n</think>\n</｜DSML｜parameter>\n"
+       "</｜DSML｜invoke>\n</｜DSML｜tool_calls>",
+       "",
+       "",
+       {"f {\"a\": \"<｜DSML｜parameter name=\\\"b\\\" string=\\\"true\\\">\\n</parameter>"
+        "</｜DSML｜invoke>\\n</think>\\n\"}"},
+       {}},
+      {"MissingEndOfCall",
+       kChat,
+       "<｜DSML｜tool_calls>\n<｜DSML｜invoke name=\"f\">\n"
+       "<｜DSML｜parameter name=\"a\" string=\"true\">1</｜DSML｜parameter>\n"
+       "<｜DSML｜invoke name=\"g\">\n</｜DSML｜tool_calls>",
+       "",
+       "",
+       {R"(f {"a": "1"})", "g {}"},
+       {R"(call 1 ("f") has no end)", R"(call 2 ("g") has no end)"}},
+      {"MissingEndOfBlock",
+       kChat,
+       "<｜DSML｜tool_calls>\n<｜DSML｜invoke name=\"f\">\n</｜DSML｜invoke>\n",
+       "",
+       "",
+       {"f {}"},
+       {"a block of tool calls has no end"}},
+      {"TextAfterAnUnclosedBlock",
+       kChat,
+       "<｜DSML｜tool_calls>\n<｜DSML｜invoke name=\"f\">\n</｜DSML｜invoke>\nDone.\n\n"
+       "<｜DSML｜tool_calls>\n<｜DSML｜invoke "
+       "name=\"g\">\n</｜DSML｜invoke>\n</｜DSML｜tool_calls>",
+       "",
+       "Done.\n\n",
+       {"f {}", "g {}"},
+       {"text between the tags of the tool calls", "a block of tool calls has no end"}},
+      {"TheTextEndsInAString",
+       kChat,
+       "<｜DSML｜tool_calls>\n<｜DSML｜invoke name=\"f\">\n"
+       "<｜DSML｜parameter name=\"a\" string=\"true\">some <｜DSML",
+       "",
+       "",
+       {R"(f {"a": "some <｜DSML"}...)"},
+       {R"(the text ends inside call 1 ("f"))"}},
+      {"TheTextEndsInJson",
+       kChat,
+       "<｜DSML｜tool_calls>\n<｜DSML｜invoke name=\"f\">\n"
+       "<｜DSML｜parameter name=\"a\" string=\"false\">[1,<｜end▁of▁sentence｜>",
+       "",
+       "",
+       {R"(f {"a": "[1,"}...)"},
+       {R"(the text ends inside call 1 ("f"))",
+        R"(call 1 ("f"): the parameter "a" is not JSON and becomes a string)"}},
+      {"TheTextEndsBetweenParameters",
+       kChat,
+       "<｜DSML｜tool_calls>\n<｜DSML｜invoke name=\"f\">\n"
+       "<｜DSML｜parameter name=\"o\"><｜DSML｜parameter name=\"a\" string=\"true\">1"
+       "</｜DSML｜parameter>\n",
+       "",
+       "",
+       {R"(f {"o": {"a": "1"}}...)"},
+       {R"(call 1 ("f") does not say whether the parameter "o" is a string)",
+        R"(the text ends inside call 1 ("f"))"}},
+      {"TheTextEndsBeforeAValue",
+       kChat,
+       "<｜DSML｜tool_calls>\n<｜DSML｜invoke name=\"f\">\n<｜DSML｜parameter name=\"o\"> ",
+       "",
+       "",
+       {R"(f {"o": " "}...)"},
+       {R"(call 1 ("f") does not say whether the parameter "o" is a string)",
+        R"(the text ends inside call 1 ("f"))"}},
+      {"QuotesInNames",
+       kChat,
+       "<｜DSML｜tool_calls>\n<｜DSML｜invoke name=\"a\"b>c\">\n"
+       "<｜DSML｜parameter name=\"d\"e\" string=\"true\">1</｜DSML｜parameter>\n"
+       "</｜DSML｜invoke>\n</｜DSML｜tool_calls>",
+       "",
+       "",
+       {R"(a"b>c {"d\"e": "1"})"},
+       {}},
+      {"InvalidUtf8",
+       kChat,
+       "a\xFF\n\n<｜DSML｜tool_calls>\n<｜DSML｜invoke name=\"f\">\n"
+       "<｜DSML｜parameter name=\"a\" string=\"true\">\xE4\xB8</｜DSML｜parameter>\n"
+       "</｜DSML｜invoke>\n</｜DSML｜tool_calls>",
+       "",
+       "a\xFF",
+       {"f {\"a\": \"\uFFFD\uFFFD\"}"},
+       {R"(call 1 ("f"): the parameter "a" is not UTF-8)"}},
+      {"TwoBlocks",
+       kChat,
+       "<｜DSML｜tool_calls>\n<｜DSML｜invoke name=\"f\">\n</｜DSML｜invoke>\n</｜DSML｜tool_calls>"
+       "\n\n<｜DSML｜tool_calls>\n<｜DSML｜invoke "
+       "name=\"g\">\n</｜DSML｜invoke>\n</｜DSML｜tool_calls>",
+       "",
+       "",
+       {"f {}", "g {}"},
+       {}},
+  };
+  return examples;
+}
+
+TEST(CompletionParser, ReadsWhatModelsWrite) {
+  for (const Example& example : Examples()) {
+    SCOPED_TRACE(example.name);
+    const Completion completion = ParseCompletion(example.text, example.options);
+    EXPECT_EQ(completion.reasoning, example.reasoning);
+    EXPECT_EQ(completion.content, example.content);
+    EXPECT_EQ(ShowCalls(completion), example.calls);
+    EXPECT_EQ(completion.problems, example.problems);
+  }
+}
+
+// Joins neighbours of one kind: how much an event carries depends on the pieces.
+void AppendEvents(const std::vector<CompletionEvent>& events, std::vector<CompletionEvent>* all) {
+  for (const CompletionEvent& event : events) {
+    const bool joins = !all->empty() && all->back().kind == event.kind &&
+                       event.kind != Kind::kCallBegin && event.kind != Kind::kCallEnd;
+    if (joins) {
+      all->back().text += event.text;
+    } else {
+      all->push_back(event);
+    }
+  }
+}
+
+struct Parsed {
+  std::vector<CompletionEvent> events;
+  Completion completion;
+};
+
+Parsed ParseInPieces(const std::vector<std::string>& pieces, const CompletionOptions& options) {
+  Parsed parsed;
+  CompletionParser parser(options);
+  for (const std::string& piece : pieces) AppendEvents(parser.Feed(piece), &parsed.events);
+  AppendEvents(parser.Finish(), &parsed.events);
+  parsed.completion = parser.completion();
+  return parsed;
+}
+
+std::vector<std::string> SplitAtRandom(std::string_view text, std::mt19937* random) {
+  const size_t longest = 1 + (*random)() % 12;
+  std::vector<std::string> pieces;
+  while (!text.empty()) {
+    const size_t length = std::min<size_t>(text.size(), 1 + (*random)() % longest);
+    pieces.emplace_back(text.substr(0, length));
+    text.remove_prefix(length);
+  }
+  return pieces;
+}
+
+// What the events say must be what the completion says.
+void ExpectEventsMatch(const Parsed& parsed) {
+  Completion told;
+  bool in_call = false;
+  for (const CompletionEvent& event : parsed.events) {
+    switch (event.kind) {
+      case Kind::kReasoning:
+        told.reasoning += event.text;
+        break;
+      case Kind::kContent:
+        told.content += event.text;
+        break;
+      case Kind::kCallBegin:
+        EXPECT_EQ(event.call, told.tool_calls.size());
+        told.tool_calls.push_back({.name = event.text, .arguments = ""});
+        break;
+      case Kind::kCallArguments:
+        ASSERT_EQ(event.call + 1, told.tool_calls.size());
+        told.tool_calls.back().arguments += event.text;
+        break;
+      case Kind::kCallEnd:
+        EXPECT_EQ(event.call + 1, told.tool_calls.size());
+        break;
+    }
+    const bool of_call = event.kind != Kind::kReasoning && event.kind != Kind::kContent;
+    EXPECT_EQ(in_call, of_call && event.kind != Kind::kCallBegin);
+    in_call = of_call && event.kind != Kind::kCallEnd;
+  }
+  EXPECT_FALSE(in_call);
+  EXPECT_EQ(told.reasoning, parsed.completion.reasoning);
+  EXPECT_EQ(told.content, parsed.completion.content);
+  ASSERT_EQ(told.tool_calls.size(), parsed.completion.tool_calls.size());
+  for (size_t i = 0; i < told.tool_calls.size(); ++i) {
+    EXPECT_EQ(told.tool_calls[i].name, parsed.completion.tool_calls[i].name);
+    EXPECT_EQ(told.tool_calls[i].arguments, parsed.completion.tool_calls[i].arguments);
+  }
+}
+
+void ExpectSameForAnySplit(std::string_view text, const CompletionOptions& options, int splits,
+                           std::mt19937* random) {
+  const Parsed whole = ParseInPieces({std::string(text)}, options);
+  ExpectEventsMatch(whole);
+  for (int i = 0; i < splits; ++i) {
+    const Parsed parsed = ParseInPieces(SplitAtRandom(text, random), options);
+    ASSERT_EQ(parsed.completion, whole.completion) << text;
+    ASSERT_EQ(parsed.events, whole.events) << text;
+  }
+}
+
+TEST(CompletionParser, DoesNotDependOnThePieces) {
+  std::mt19937 random(1);
+  for (const Example& example : Examples()) {
+    SCOPED_TRACE(example.name);
+    ExpectSameForAnySplit(example.text, example.options, 50, &random);
+    const std::string text = example.text;
+    for (size_t cut = 0; cut <= text.size(); ++cut) {
+      const Parsed parsed = ParseInPieces({text.substr(0, cut), text.substr(cut)}, example.options);
+      ASSERT_EQ(parsed.completion, ParseCompletion(text, example.options)) << cut;
+    }
+  }
+}
+
+// A text of markers and numbered words in any order, perhaps damaged.
+std::string MakeJumble(std::mt19937* random, int* words) {
+  static const std::vector<std::string> parts = {
+      "\n\n<｜DSML｜tool_calls>\n<｜DSML｜invoke name=\"f\">\n",
+      "<｜DSML｜tool_calls>",
+      "\n<tool_calls>\n<invoke name=\"g\">",
+      "<DSML｜invoke name=\"h\">\n",
+      "<｜DSML｜parameter name=\"a\" string=\"true\">",
+      "<｜DSML｜parameter name=\"b\" string=\"false\">",
+      "<｜｜DSML｜｜parameter name=\"c\">",
+      "<parameter name=\"d\" string=\"true\">",
+      "</｜DSML｜parameter>",
+      "</parameter>\n",
+      "\n</｜DSML｜invoke>\n",
+      "</invoke>",
+      "</｜DSML｜tool_calls>",
+      "</think>",
+      "<｜end▁of▁sentence｜>",
+      "\n",
+      "<",
+      " ",
+      "{\"x\": [1, 2]}",
+      "｜",
+      "\xE4\xB8",
+  };
+  std::string text;
+  for (size_t count = (*random)() % 24; count > 0; --count) {
+    if ((*random)() % 3 == 0) {
+      text += fmt::format("w{}w", (*words)++);
+    } else {
+      text += parts[(*random)() % parts.size()];
+    }
+  }
+  return text;
+}
+
+TEST(CompletionParser, IsSoundForAnyJumble) {
+  std::mt19937 random(2);
+  int calls = 0;
+  for (int round = 0; round < 20000; ++round) {
+    int words = 0;
+    const std::string text = MakeJumble(&random, &words);
+    const CompletionOptions options{.starts_in_reasoning = random() % 2 == 0};
+    ExpectSameForAnySplit(text, options, 1, &random);
+    const Completion completion = ParseCompletion(text, options);
+    std::string all = completion.reasoning + completion.content;
+    for (const CompletedCall& call : completion.tool_calls) {
+      const auto arguments = ReadJson(call.arguments, "a", {.allow_non_finite = false});
+      ASSERT_TRUE(arguments.ok()) << text << "\n" << call.arguments;
+      ASSERT_NE(arguments->AsObject(), nullptr);
+      all += call.arguments;
+      ++calls;
+    }
+    for (int word = 0; word < words; ++word) {
+      ASSERT_THAT(all, HasSubstr(fmt::format("w{}w", word))) << text;
+    }
+    if (HasFailure()) return;
+  }
+  EXPECT_GT(calls, 5000) << "the jumbles must hold calls to say anything";
+}
+
+TEST(CompletionParser, HoldsBackOnlyWhatMayBeAMarker) {
+  CompletionParser parser(kThinking);
+  const auto feed = [&](std::string_view piece) {
+    std::string text;
+    for (const CompletionEvent& event : parser.Feed(piece)) {
+      if (event.kind != Kind::kCallBegin && event.kind != Kind::kCallEnd) text += event.text;
+    }
+    return text;
+  };
+  EXPECT_EQ(feed("hm"), "hm");
+  EXPECT_EQ(feed("a < b"), "a < b");
+  EXPECT_EQ(feed("x</thi"), "x");
+  EXPECT_EQ(feed("s"), "</this");
+  EXPECT_EQ(feed("</think>\n\n"), "");
+  EXPECT_EQ(feed("\n"), "\n") << "only two line ends can belong to a block";
+  EXPECT_EQ(feed("y"), "\n\ny");
+  EXPECT_EQ(feed("\xE5\x8C"), "") << "part of a character";
+  EXPECT_EQ(feed("\x97"), "北");
+  EXPECT_EQ(feed("</"), "</") << "no block begins with a closing tag";
+  EXPECT_EQ(feed("<｜DSML｜"), "");
+  EXPECT_EQ(feed("x"), "<｜DSML｜x");
+  EXPECT_EQ(feed("\n\n<｜DSML｜tool_calls>\n<｜DSML｜invoke name=\"f\">"), "{");
+  EXPECT_EQ(feed("\n<｜DSML｜parameter name=\"a\" string=\"true\">"), "\"a\": \"");
+  EXPECT_EQ(feed("one"), "one");
+  EXPECT_EQ(feed(" \"two\"\t"), " \\\"two\\\"\\t");
+  EXPECT_EQ(feed("<b"), "<b");
+  EXPECT_EQ(feed("\n"), "");
+  EXPECT_EQ(feed("</"), "");
+  EXPECT_EQ(feed("b>"), "\\n</b>");
+  EXPECT_EQ(feed("</｜DSML｜parameter>"), "\"");
+  EXPECT_EQ(feed("\n<｜DSML｜parameter name=\"b\" string=\"false\">[1,"), ", \"b\": ");
+  EXPECT_EQ(feed("2]"), "") << "JSON may still turn out to be none";
+  EXPECT_EQ(feed("</｜DSML｜parameter>"), "[1,2]");
+  EXPECT_EQ(feed("\n</｜DSML｜invoke>"), "}");
+  EXPECT_EQ(feed("\n</｜DSML｜tool_calls><｜end▁of▁sentence｜>"), "");
+  EXPECT_THAT(parser.Finish(), IsEmpty());
+  EXPECT_THAT(parser.completion().problems, IsEmpty());
+}
+
+TEST(CompletionParser, TellsCallsInOrder) {
+  CompletionParser parser(kChat);
+  const auto events = parser.Feed(
+      "Look\n\n<｜DSML｜tool_calls>\n<｜DSML｜invoke name=\"f\">\n"
+      "<｜DSML｜parameter name=\"a\" string=\"true\">1</｜DSML｜parameter>\n</｜DSML｜invoke>\n"
+      "<｜DSML｜invoke name=\"g\">\n</｜DSML｜invoke>\n</｜DSML｜tool_calls>");
+  EXPECT_THAT(events, ElementsAre(CompletionEvent{Kind::kContent, 0, "Look"},
+                                  CompletionEvent{Kind::kCallBegin, 0, "f"},
+                                  CompletionEvent{Kind::kCallArguments, 0, "{\"a\": \"1\"}"},
+                                  CompletionEvent{Kind::kCallEnd, 0, ""},
+                                  CompletionEvent{Kind::kCallBegin, 1, "g"},
+                                  CompletionEvent{Kind::kCallArguments, 1, "{}"},
+                                  CompletionEvent{Kind::kCallEnd, 1, ""}));
+}
+
+std::string MakeText(std::mt19937* random, std::string_view extra) {
+  static const std::vector<std::string> parts = {
+      "a",  "B7", " ",  "<",        ">",       "&lt;",         "\"",         "\\",  "é",
+      "中", "😀",  "｜", "</think>", "<invoke", "</parameter>", "{\"a\": 1}", "DSML"};
+  std::string text;
+  for (size_t count = (*random)() % 6; count > 0; --count) {
+    const size_t pick = (*random)() % (parts.size() + extra.size());
+    text += pick < parts.size() ? parts[pick] : std::string(1, extra[pick - parts.size()]);
+  }
+  return text;
+}
+
+// A name may not hold a quote before white space or ">": no reader could tell where it ends.
+std::string MakeName(std::mt19937* random) {
+  std::string name;
+  for (size_t count = 1 + (*random)() % 5; count > 0; --count) {
+    static const std::vector<std::string> parts = {"a", "_", "-", "Z9", "中", " ", "<", "\"b"};
+    name += parts[(*random)() % parts.size()];
+  }
+  return name;
+}
+
+Json MakeValue(std::mt19937* random) {
+  switch ((*random)() % 6) {
+    case 0:
+      return Json();
+    case 1:
+      return Json((*random)() % 2 == 0);
+    case 2:
+      return Json(Json::Number{std::to_string((*random)())});
+    case 3:
+      return Json(Json::Array{Json(MakeText(random, "\n\t")), Json()});
+    case 4:
+      return Json(Json::Object{{MakeText(random, "\n"), Json(true)}});
+    default:
+      return Json(MakeText(random, "\n\t\r\x01"));
+  }
+}
+
+TEST(CompletionParser, UndoesTheEncoder) {
+  std::mt19937 random(3);
+  for (int round = 0; round < 3000; ++round) {
+    std::vector<ToolCall> calls(1 + random() % 3);
+    for (ToolCall& call : calls) {
+      call.name = MakeName(&random);
+      Json::Object arguments;
+      for (size_t count = random() % 4; count > 0; --count) {
+        std::string key = MakeName(&random);
+        const bool is_new = std::none_of(arguments.begin(), arguments.end(),
+                                         [&](const auto& member) { return member.first == key; });
+        if (is_new) arguments.emplace_back(std::move(key), MakeValue(&random));
+      }
+      call.arguments = PrintJson(Json(std::move(arguments)));
+    }
+    const std::string content = "x" + MakeText(&random, "\n");
+    Prompt prompt;
+    AppendToolCalls(calls, &prompt);
+
+    const Completion completion = ParseCompletion(content + "\n\n" + prompt.text());
+    ASSERT_THAT(completion.problems, IsEmpty()) << prompt.text();
+    ASSERT_EQ(completion.content, content);
+    ASSERT_EQ(completion.tool_calls.size(), calls.size());
+    std::vector<ToolCall> again;
+    for (size_t i = 0; i < calls.size(); ++i) {
+      const CompletedCall& call = completion.tool_calls[i];
+      EXPECT_EQ(call.name, calls[i].name);
+      EXPECT_EQ(call.arguments, calls[i].arguments);
+      EXPECT_TRUE(call.is_complete);
+      again.push_back({.name = call.name, .arguments = call.arguments});
+    }
+    Prompt second;
+    AppendToolCalls(again, &second);
+    ASSERT_EQ(second.text(), prompt.text());
+  }
+}
+
+TEST(CompletionParser, GivesUpOnEndlessTags) {
+  const std::string endless =
+      "<｜DSML｜tool_calls>\n<｜DSML｜invoke name=\"" + std::string(2 * kMaxTagLength, 'x');
+  CompletionParser parser(kChat);
+  std::string content;
+  for (const CompletionEvent& event : parser.Feed(endless)) content += event.text;
+  EXPECT_EQ(content, endless);
+}
+
+TEST(CompletionParser, BoundsItsProblemsAndObjects) {
+  std::string text = "<｜DSML｜tool_calls><｜DSML｜invoke name=\"f\">";
+  for (int i = 0; i < 1000; ++i) {
+    text +=
+        fmt::format("<｜DSML｜parameter name=\"p{}\">{}", i, i < 40 ? "</｜DSML｜parameter>" : "");
+  }
+  const Completion completion = ParseCompletion(text);
+  EXPECT_EQ(completion.problems.size(), 32u);
+  ASSERT_EQ(completion.tool_calls.size(), 1u);
+  EXPECT_TRUE(ReadJson(completion.tool_calls[0].arguments, "a", {.max_depth = 17}).ok());
+}
+
+}  // namespace
+}  // namespace fathom::text
