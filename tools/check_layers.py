@@ -24,6 +24,9 @@ LEVELS = {
     "cli": 9,
 }
 
+# What `cmake --install` copies: they include one another by bare name, and no room.
+PUBLIC_HEADERS = {"src/engine/engine.h", "src/engine/request.h"}
+
 INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.MULTILINE)
 ROOM = re.compile(r"fathom_room\(\s*(\w+)(.*?)\)", re.DOTALL)
 KEYWORD = re.compile(r"\b(SOURCES|DEPENDS|LINK|TESTS)\b")
@@ -50,6 +53,10 @@ def check_file(path, room, root, used, used_by_tests):
     for include in INCLUDE.findall(path.read_text()):
         target = include.split("/")[0]
         where = f"{path.relative_to(root)}: \"{include}\""
+        if path.relative_to(root).as_posix() in PUBLIC_HEADERS:
+            if f"src/{room}/{include}" not in PUBLIC_HEADERS:
+                yield f"{where} is not a public header"
+            continue
         if "/" not in include or target not in LEVELS:
             yield f"{where} does not begin with a room"
         elif not (root / "src" / include).is_file():
