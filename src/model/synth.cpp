@@ -34,30 +34,35 @@ struct Piece {
   int64_t offset;
 };
 
+// What fits in one buffer.
+struct Load {
+  std::vector<Piece> pieces;
+  int64_t bytes = 0;
+};
+
 // Cuts all tensors into pieces, in order, and hands them out a buffer at a time.
 class PieceCutter {
  public:
   explicit PieceCutter(const std::vector<TensorSlot>& slots) : slots_(slots) {}
 
-  /// The next pieces that fit in one buffer, and their bytes; no pieces at the end.
-  std::pair<std::vector<Piece>, int64_t> Next(uint64_t seed) {
-    std::vector<Piece> pieces;
-    int64_t bytes = 0;
+  /// The next pieces; none at the end.
+  Load Next(uint64_t seed) {
+    Load load;
     while (slot_ < slots_.size()) {
       const TensorSlot& slot = slots_[slot_];
+      const int64_t elements = tensor::ElementCount(slot.shape);
       const int64_t size = tensor::SizeOf(slot.dtype);
       const int64_t grain = RandomValues(slot, seed).grain();
       const int64_t most = std::max(kPieceBytes / size / grain, int64_t{1}) * grain;
-      const int64_t end = std::min(begin_ + most, tensor::ElementCount(slot.shape));
-      if (!pieces.empty() && bytes + (end - begin_) * size > kBufferBytes) break;
-      pieces.push_back({&slot, begin_, end, bytes});
-      bytes += (end - begin_) * size;
-      begin_ = end;
-      if (end < tensor::ElementCount(slot.shape)) continue;
-      begin_ = 0;
-      ++slot_;
+      const int64_t end = std::min(begin_ + most, elements);
+      const int64_t bytes = (end - begin_) * size;
+      if (!load.pieces.empty() && load.bytes + bytes > kBufferBytes) break;
+      load.pieces.push_back({&slot, begin_, end, load.bytes});
+      load.bytes += bytes;
+      begin_ = end < elements ? end : 0;
+      if (begin_ == 0) ++slot_;
     }
-    return {std::move(pieces), bytes};
+    return load;
   }
 
  private:
@@ -75,16 +80,16 @@ base::Status WriteTensors(const std::vector<TensorSlot>& slots, uint64_t seed,
   uint64_t done = 0;
   PieceCutter cutter(slots);
   for (;;) {
-    const auto [pieces, bytes] = cutter.Next(seed);
-    if (pieces.empty() && pending_bytes == 0) return {};
-    buffers[0].resize(std::max(buffers[0].size(), static_cast<size_t>(bytes)));
+    const Load load = cutter.Next(seed);
+    if (load.pieces.empty() && pending_bytes == 0) return {};
+    buffers[0].resize(std::max(buffers[0].size(), static_cast<size_t>(load.bytes)));
     base::Status written;
-    pool.ForEach(static_cast<int64_t>(pieces.size()) + 1, [&](int64_t item, int) {
+    pool.ForEach(static_cast<int64_t>(load.pieces.size()) + 1, [&](int64_t item, int) {
       if (item == 0) {
         written = writer.Append({buffers[1].data(), static_cast<size_t>(pending_bytes)});
         return;
       }
-      const Piece& piece = pieces[static_cast<size_t>(item - 1)];
+      const Piece& piece = load.pieces[static_cast<size_t>(item - 1)];
       RandomValues(*piece.slot, seed)
           .Fill(piece.begin, piece.end, buffers[0].data() + piece.offset);
     });
@@ -92,7 +97,7 @@ base::Status WriteTensors(const std::vector<TensorSlot>& slots, uint64_t seed,
     done += static_cast<uint64_t>(pending_bytes);
     if (progress) progress(done, writer.total_bytes());
     std::swap(buffers[0], buffers[1]);
-    pending_bytes = bytes;
+    pending_bytes = load.bytes;
   }
 }
 
