@@ -33,7 +33,7 @@ struct EngineOptions {
   /// Most tokens of one step: longer prompts are computed in pieces of this size.
   int64_t batch_tokens = 512;
   /// Called while the checkpoint is read, with bytes done and bytes in all.
-  std::function<void(uint64_t done, uint64_t total)> on_progress;
+  std::function<void(uint64_t done, uint64_t total)> on_progress{};
 };
 
 /// How hard the model thinks before it answers.
@@ -84,7 +84,7 @@ class Engine {
   /// prompt, an id out of range, a prompt beyond the context, an option out of range.
   virtual std::optional<int64_t> Submit(Request request, std::string* error) = 0;
 
-  /// Ends a request; what it has generated is reported by its on_done at once.
+  /// Ends a request; the next Step tells its on_done what there is. Unknown numbers are ignored.
   virtual void Cancel(int64_t request) = 0;
 
   /// Computes one step of all requests. Returns false when none is left.

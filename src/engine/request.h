@@ -21,7 +21,7 @@ struct SamplingOptions {
   /// Subtracted once for every time that the answer holds the token.
   float frequency_penalty = 0;
   /// Added to the logits of these token ids.
-  std::vector<std::pair<int32_t, float>> logit_bias;
+  std::vector<std::pair<int32_t, float>> logit_bias{};
   /// Divides the logits; 0 picks the most likely token (of equal ones the lowest id).
   float temperature = 1;
   /// Keeps the k most likely tokens; 0 keeps all.

@@ -1,0 +1,243 @@
+#include "engine/engine.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace fathom::engine {
+namespace {
+
+using testing::HasSubstr;
+
+const std::string kModel = std::string(FATHOM_SOURCE_DIR) + "/models/default";
+
+std::unique_ptr<Engine> OpenDefault(const EngineOptions& wanted = {}) {
+  EngineOptions options = wanted;
+  if (options.context == 0) options.context = 8192;
+  auto opened = Engine::Open(kModel, options);
+  if (!opened.engine) throw std::runtime_error(opened.error);
+  return std::move(opened.engine);
+}
+
+// A conversation that the bundled model can answer.
+std::vector<int32_t> RecallPrompt(const Engine& engine, const std::string& question) {
+  std::string error;
+  const auto tokens = engine.EncodeConversation(
+      R"({"messages": [{"role": "system", "content": "The code of saddle amber is 1729.\nstorm )"
+      R"(thorn.\nThe code of saddle thorn is 3257.\nopal field.\nThe code of pine pebble is )"
+      R"(1946.\n"}, {"role": "user", "content": "Code of )" +
+          question + R"(?"}]})",
+      Thinking::kNone, &error);
+  if (!tokens) throw std::runtime_error(error);
+  return *tokens;
+}
+
+Completion Generate(Engine& engine, Request request) {
+  Completion completion;
+  std::string error;
+  request.on_done = [&](const Completion& done) { completion = done; };
+  if (!engine.Submit(std::move(request), &error)) throw std::runtime_error(error);
+  while (engine.Step()) {
+  }
+  return completion;
+}
+
+TEST(Engine, AnswersFromTheText) {
+  const auto engine = OpenDefault();
+  Request request;
+  request.prompt = RecallPrompt(*engine, "saddle thorn");
+  request.sampling.temperature = 0;
+  std::string streamed;
+  request.on_token = [&](const TokenEvent& token) { streamed += token.text; };
+  const Completion completion = Generate(*engine, request);
+  EXPECT_EQ(completion.text, "3257");
+  EXPECT_EQ(streamed, completion.text);
+  EXPECT_EQ(completion.finish, FinishReason::kStop);
+  EXPECT_EQ(completion.tokens.back(), engine->info().end_token);
+  EXPECT_EQ(completion.stats.prompt_tokens, static_cast<int64_t>(request.prompt.size()));
+  EXPECT_EQ(completion.stats.generated_tokens, 5);
+  EXPECT_GT(completion.stats.kv_bytes, 0);
+}
+
+// What many requests side by side answer is what each answers alone, on other threads and in other
+// pieces.
+TEST(Engine, AnswersDoNotDependOnCompany) {
+  const auto request_for = [](const Engine& engine, int i) {
+    Request request;
+    request.prompt = RecallPrompt(engine, i % 2 == 0 ? "saddle amber" : "pine pebble");
+    request.prompt.resize(request.prompt.size() - static_cast<size_t>(i % 5));
+    request.max_tokens = 20 + i;
+    request.sampling.temperature = 1.5f;
+    request.sampling.seed = static_cast<uint64_t>(i);
+    request.ignore_end = true;
+    return request;
+  };
+  const auto one_thread = OpenDefault({.threads = 1});
+  const auto company = OpenDefault({.threads = 3, .batch_tokens = 37});
+  std::vector<std::vector<int32_t>> together(8);
+  std::string error;
+  for (int i = 0; i < 8; ++i) {
+    Request request = request_for(*company, i);
+    request.on_done = [&together, i](const Completion& done) {
+      together[static_cast<size_t>(i)] = done.tokens;
+    };
+    ASSERT_TRUE(company->Submit(std::move(request), &error)) << error;
+    company->Step();
+  }
+  while (company->Step()) {
+  }
+  for (int i = 0; i < 8; ++i)
+    EXPECT_EQ(Generate(*one_thread, request_for(*one_thread, i)).tokens,
+              together[static_cast<size_t>(i)])
+        << i;
+}
+
+TEST(Engine, ASequenceContinuesWithoutComputingItsPrefixAgain) {
+  const auto engine = OpenDefault();
+  Request request;
+  request.prompt = RecallPrompt(*engine, "saddle amber");
+  request.sampling.temperature = 0;
+  request.sequence = engine->NewSequence();
+  const Completion first = Generate(*engine, request);
+  EXPECT_EQ(first.stats.cached_tokens, 0);
+
+  Request next = request;
+  next.prompt.insert(next.prompt.end(), first.tokens.begin(), first.tokens.end());
+  std::string error;
+  const auto more = engine->Tokenize("and on", false, &error);
+  ASSERT_TRUE(more) << error;
+  next.prompt.insert(next.prompt.end(), more->begin(), more->end());
+  next.max_tokens = 8;
+  const Completion second = Generate(*engine, next);
+  EXPECT_EQ(second.stats.cached_tokens,
+            static_cast<int64_t>(request.prompt.size() + first.tokens.size() - 1));
+
+  Request fresh = next;
+  fresh.sequence = nullptr;
+  EXPECT_EQ(Generate(*engine, fresh).tokens, second.tokens);
+
+  // A prompt that leaves the sequence's path is computed anew, and rightly.
+  Request other = next;
+  other.prompt = RecallPrompt(*engine, "pine pebble");
+  const Completion third = Generate(*engine, other);
+  EXPECT_EQ(third.stats.cached_tokens, 0);
+  EXPECT_EQ(third.text, "1946");
+}
+
+TEST(Engine, StopsWhereItIsTold) {
+  const auto engine = OpenDefault();
+  Request request;
+  request.prompt = RecallPrompt(*engine, "saddle thorn");
+  request.sampling.temperature = 0;
+  request.stop = {"57"};
+  EXPECT_EQ(Generate(*engine, request).text, "32");
+  request.stop = {};
+  request.stop_tokens = {'5'};
+  EXPECT_EQ(Generate(*engine, request).text, "32");
+  request.stop_tokens = {};
+  request.max_tokens = 1;
+  const Completion one = Generate(*engine, request);
+  EXPECT_EQ(one.text, "3");
+  EXPECT_EQ(one.finish, FinishReason::kLength);
+  request.max_tokens = 0;
+  EXPECT_EQ(Generate(*engine, request).tokens.size(), 0u);
+
+  const auto small = OpenDefault({.context = static_cast<int64_t>(request.prompt.size()) + 2});
+  request.max_tokens = -1;
+  request.ignore_end = true;
+  const Completion full = Generate(*small, request);
+  EXPECT_EQ(full.finish, FinishReason::kContext);
+  EXPECT_EQ(full.text, "32");
+}
+
+TEST(Engine, ReportsLogprobs) {
+  const auto engine = OpenDefault();
+  Request request;
+  request.prompt = RecallPrompt(*engine, "saddle thorn");
+  request.sampling.temperature = 0;
+  request.logprobs = true;
+  request.top_logprobs = 3;
+  request.on_token = [&](const TokenEvent& token) {
+    ASSERT_EQ(token.alternatives.size(), 3u);
+    EXPECT_EQ(token.alternatives[0].id, token.id);
+    EXPECT_EQ(token.alternatives[0].logprob, token.logprob);
+    EXPECT_LE(token.logprob, 0);
+    EXPECT_GE(token.alternatives[0].logprob, token.alternatives[1].logprob);
+  };
+  Generate(*engine, request);
+}
+
+TEST(Engine, CancelsFromACallback) {
+  const auto engine = OpenDefault();
+  Request request;
+  request.prompt = RecallPrompt(*engine, "saddle thorn");
+  request.ignore_end = true;
+  int tokens = 0;
+  std::optional<int64_t> number;
+  Completion completion;
+  request.on_token = [&](const TokenEvent&) {
+    if (++tokens == 3) engine->Cancel(*number);
+  };
+  request.on_done = [&](const Completion& done) { completion = done; };
+  std::string error;
+  number = engine->Submit(request, &error);
+  ASSERT_TRUE(number) << error;
+  while (engine->Step()) {
+  }
+  EXPECT_EQ(completion.finish, FinishReason::kCancelled);
+  EXPECT_EQ(completion.tokens.size(), 3u);
+}
+
+TEST(Engine, RefusesWhatCannotRun) {
+  const auto engine = OpenDefault({.context = 100});
+  const auto refuse = [&](const Request& request) {
+    std::string error;
+    EXPECT_FALSE(engine->Submit(request, &error));
+    return error;
+  };
+  Request request;
+  EXPECT_EQ(refuse(request), "prompt: empty");
+  request.prompt = {1, 288};
+  EXPECT_EQ(refuse(request), "prompt[1]: token id 288 is not in the vocabulary of 288");
+  request.prompt = std::vector<int32_t>(100, 1);
+  EXPECT_THAT(refuse(request), HasSubstr("100 tokens leave no room"));
+  request.prompt = {1};
+  request.sampling.top_p = 1.5f;
+  EXPECT_EQ(refuse(request), "top_p: 1.5 is not between 0 and 1");
+  request.sampling.top_p = std::numeric_limits<float>::quiet_NaN();
+  EXPECT_THAT(refuse(request), HasSubstr("top_p: nan"));
+  request.sampling = {};
+  request.stop = {""};
+  EXPECT_THAT(refuse(request), HasSubstr("stop:"));
+  request.stop = {};
+  request.sampling.logit_bias = {{-1, 1.0f}};
+  EXPECT_THAT(refuse(request), HasSubstr("logit_bias[0]: token id -1"));
+  request.sampling = {};
+  request.sequence = engine->NewSequence();
+  std::string error;
+  ASSERT_TRUE(engine->Submit(request, &error)) << error;
+  EXPECT_EQ(refuse(request), "the sequence serves another request");
+}
+
+TEST(Engine, SaysWhatIsWrongWithACheckpoint) {
+  EXPECT_THAT(Engine::Open("/nonexistent", {}).error, HasSubstr("/nonexistent/config.json"));
+  EXPECT_THAT(Engine::Open(kModel, {.context = int64_t{1} << 40}).error, HasSubstr("context:"));
+  EXPECT_THAT(Engine::Open(kModel, {.batch_tokens = 0}).error, HasSubstr("batch_tokens:"));
+}
+
+TEST(Engine, WithoutATokenizerItStillGenerates) {
+  auto opened =
+      Engine::Open(std::string(FATHOM_SOURCE_DIR) + "/tests/goldens/nano-flash", {.context = 1000});
+  ASSERT_TRUE(opened.engine) << opened.error;
+  EXPECT_FALSE(opened.engine->info().has_tokenizer);
+  std::string error;
+  EXPECT_FALSE(opened.engine->Tokenize("x", false, &error));
+  EXPECT_THAT(error, HasSubstr("no tokenizer.json"));
+  Request request;
+  request.prompt = {5, 6, 7};
+  request.max_tokens = 4;
+  request.ignore_end = true;
+  EXPECT_EQ(Generate(*opened.engine, request).tokens.size(), 4u);
+}
+
+}  // namespace
+}  // namespace fathom::engine

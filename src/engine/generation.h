@@ -1,0 +1,71 @@
+// One request under way: its prompt, its answer, and when it ends.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "engine/request.h"
+#include "engine/sampler.h"
+#include "engine/sequence.h"
+#include "engine/stop_matcher.h"
+#include "text/detokenizer.h"
+
+namespace fathom::engine {
+
+/// The limits that a model sets to every request.
+struct GenerationLimits {
+  int64_t context = 0;
+  int32_t end_token = 0;
+};
+
+class Generation {
+ public:
+  /// `sequence` holds a prefix of the prompt, and is busy until the generation ends. `tokenizer`
+  /// may be null: then the answer has no text.
+  Generation(int64_t number, Request request, std::shared_ptr<Sequence> sequence,
+             const text::Tokenizer* tokenizer, GenerationLimits limits);
+  ~Generation();
+
+  int64_t number() const { return number_; }
+  Sequence& sequence() { return *sequence_; }
+
+  /// Whether the prompt is computed and one sampled token waits.
+  bool decoding() const { return !completion_.tokens.empty(); }
+  /// The next tokens to compute, at most `budget`. REQUIRES: not finished, budget >= 1.
+  std::span<const int32_t> NextTokens(int64_t budget) const;
+  /// Notes that the first `count` of NextTokens are in the cache. Returns whether the logits of the
+  /// last one are wanted.
+  bool Computed(int64_t count);
+  /// Draws a token from the logits of the last position and tells on_token.
+  void Sample(std::span<const float> logits);
+
+  void Cancel() { finish_ = FinishReason::kCancelled; }
+  bool finished() const { return finish_.has_value(); }
+  /// Tells on_done. REQUIRES: finished().
+  void Report();
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  std::optional<FinishReason> FinishAfter(int32_t token) const;
+  std::string TextOf(int32_t token);
+  std::string FlushText();
+
+  int64_t number_;
+  Request request_;
+  std::shared_ptr<Sequence> sequence_;
+  GenerationLimits limits_;
+  Sampler sampler_;
+  std::optional<text::StreamDecoder> decoder_;
+  StopMatcher stop_matcher_;
+  Completion completion_;
+  std::optional<FinishReason> finish_;
+  Clock::time_point started_ = Clock::now();
+  Clock::time_point first_token_ = started_;
+};
+
+}  // namespace fathom::engine
