@@ -23,8 +23,8 @@ inline F32x16 AddDots(Bf16x32 w, Bf16x32 x, F32x16 sum) {
       _mm512_dpbf16_ps(sum.v, reinterpret_cast<__m512bh>(w.v), reinterpret_cast<__m512bh>(x.v))};
 }
 
-/// See simd/matmul_panels.inl.h. Sections are as many as a decoder puts out vectors at once: with
-/// fewer running sums a row of the one-pass kernels waits for the latency of its additions.
+/// See simd/matmul_panels.inl.h. A tile has 24 sums: fewer do not cover the latency of two
+/// additions a cycle, more do not fit.
 template <int kRunningSums>
 struct Bf16Product {
   using Vec = F32x16;
@@ -32,7 +32,9 @@ struct Bf16Product {
   using Operand = Bf16x32;
   static constexpr int kWidth = 32;
   static constexpr int kSections = kRunningSums;
-  static constexpr int64_t kPanelCols = 2048;
+  static constexpr int kTileRows = 4;
+  static constexpr int kTileTokens = 6 / kRunningSums;
+  static constexpr int64_t kPanelCols = 1024;
   static constexpr int64_t kBlockTokens = 64;
 
   static Bf16x32 Load(const uint16_t* p) { return Bf16x32::Load(p); }

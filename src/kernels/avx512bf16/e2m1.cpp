@@ -9,8 +9,12 @@
 namespace fathom::kernels::avx512bf16 {
 namespace {
 
-constexpr int kSections = 4;
+// With one running sum, a row of the one-pass kernel would wait for the latency of its additions.
+constexpr int kSections = 2;
 using Product = Bf16Product<kSections>;
+
+// Vectors that the decoder makes of 128 codes.
+constexpr int kVectors = 4;
 
 // Scale code up to which 6 times the scale is a BF16 number.
 constexpr int kLargestScale = 252;
@@ -40,7 +44,7 @@ struct Decoder {
     // To the high byte of each word, then to the exponent.
     const __m512i shift = _mm512_srli_epi16(_mm512_shuffle_epi8(missing, spread), 1);
     __m512i word = _mm512_loadu_si512(codes);
-    for (int v = 0; v < kSections; ++v) {
+    for (int v = 0; v < kVectors; ++v) {
       // Saturation keeps zero as it is.
       out[v] = {_mm512_subs_epu16(_mm512_permutexvar_epi16(word, values), shift)};
       word = _mm512_srli_epi16(word, 4);
@@ -65,17 +69,15 @@ void MultiplyRow(const tensor::WeightMatrix& weights, int64_t row, const uint16_
   for (auto& token : sums)
     for (F32x16& sum : token) sum = F32x16::Zero();
   for (int64_t k = 0; k < weights.cols; k += 128) {
-    Bf16x32 w[kSections];
+    Bf16x32 w[kVectors];
     decoder.Decode(codes + k / 2, scales + k / 32, w);
-    for (int t = 0; t < kTokens; ++t)
-      for (int s = 0; s < kSections; ++s)
-        sums[t][s] = AddDots(w[s], Bf16x32::Load(x[t] + k + 32 * s), sums[t][s]);
+    for (int v = 0; v < kVectors; ++v)
+      for (int t = 0; t < kTokens; ++t) {
+        F32x16& sum = sums[t][v % kSections];
+        sum = AddDots(w[v], Bf16x32::Load(x[t] + k + 32 * v), sum);
+      }
   }
-  for (int t = 0; t < kTokens; ++t) {
-    F32x16 sum = sums[t][0];
-    for (int s = 1; s < kSections; ++s) sum = sum + sums[t][s];
-    out[t * out_stride] = Sum(sum);
-  }
+  for (int t = 0; t < kTokens; ++t) out[t * out_stride] = Sum(sums[t][0] + sums[t][1]);
 }
 
 // Few tokens, at most kTokens: one row at a time, straight from the stream of weights.
@@ -96,10 +98,10 @@ void DecodePanelRow(const tensor::WeightMatrix& weights, int64_t row, int64_t co
   const Decoder decoder;
   const std::byte* codes = weights.row(row) + col / 2;
   const uint8_t* scales = weights.row_scales(row) + col / 32;
-  for (int64_t v = 0; v < vectors; v += kSections) {
-    Bf16x32 w[kSections];
+  for (int64_t v = 0; v < vectors; v += kVectors) {
+    Bf16x32 w[kVectors];
     decoder.Decode(codes + v * 16, scales + v, w);
-    for (int s = 0; s < kSections; ++s) w[s].Store(out + (v + s) * kStep);
+    for (int i = 0; i < kVectors; ++i) w[i].Store(out + (v + i) * kStep);
   }
 }
 

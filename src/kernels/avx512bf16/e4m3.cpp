@@ -9,8 +9,10 @@
 namespace fathom::kernels::avx512bf16 {
 namespace {
 
-constexpr int kSections = 2;
-using Product = Bf16Product<kSections>;
+using Product = Bf16Product<1>;
+
+// Vectors that the decoder makes of 64 codes.
+constexpr int kVectors = 2;
 
 // The high or low bytes of the BF16 numbers of the 128 magnitude codes. Subnormals and NaN are
 // entries like any other.
@@ -71,16 +73,16 @@ template <int kTokens>
 void MultiplyRow(const std::byte* codes, int64_t cols, const uint16_t* x, float* out,
                  int64_t out_stride) {
   const Decoder decoder;
-  F32x16 sums[kTokens][kSections];
-  for (auto& pair : sums) pair[0] = pair[1] = F32x16::Zero();
+  F32x16 sums[kTokens];
+  for (F32x16& sum : sums) sum = F32x16::Zero();
   for (int64_t k = 0; k < cols; k += 64) {
-    Bf16x32 w[kSections];
+    Bf16x32 w[kVectors];
     decoder.Decode(codes + k, w);
-    for (int t = 0; t < kTokens; ++t)
-      for (int s = 0; s < kSections; ++s)
-        sums[t][s] = AddDots(w[s], Bf16x32::Load(x + t * cols + k + 32 * s), sums[t][s]);
+    for (int v = 0; v < kVectors; ++v)
+      for (int t = 0; t < kTokens; ++t)
+        sums[t] = AddDots(w[v], Bf16x32::Load(x + t * cols + k + 32 * v), sums[t]);
   }
-  for (int t = 0; t < kTokens; ++t) out[t * out_stride] = Sum(sums[t][0] + sums[t][1]);
+  for (int t = 0; t < kTokens; ++t) out[t * out_stride] = Sum(sums[t]);
 }
 
 // Few tokens, at most kTokens: one row at a time, straight from the stream of weights.
@@ -108,11 +110,11 @@ void DecodePanelRow(const tensor::WeightMatrix& weights, int64_t row, int64_t co
   const Decoder decoder;
   const std::byte* codes = weights.row(row) + col;
   const uint8_t* scales = weights.row_scales(row) + col / 128;
-  for (int64_t v = 0; v < vectors; v += kSections) {
-    Bf16x32 w[kSections];
+  for (int64_t v = 0; v < vectors; v += kVectors) {
+    Bf16x32 w[kVectors];
     decoder.Decode(codes + v * 32, w);
-    for (int s = 0; s < kSections; ++s)
-      Scale(w[s], ExponentShift(scales[v / 4])).Store(out + (v + s) * kStep);
+    for (int i = 0; i < kVectors; ++i)
+      Scale(w[i], ExponentShift(scales[v / 4])).Store(out + (v + i) * kStep);
   }
 }
 

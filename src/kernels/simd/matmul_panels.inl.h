@@ -3,11 +3,12 @@
 //
 // The order of additions, here as in the one-pass kernels for few tokens: vector v of a row goes to
 // running sum v mod kSections of its output element; at the end the sums are added in order, then
-// their lanes by the tree of F::Sum. Tiles, panels and chunks never show in a result.
+// their lanes by the tree of Sum. Tiles, panels and chunks never show in a result.
 //
 // A Product describes the operands:
 //   Vec, Element, Operand        running sums, stored elements, a register of elements
 //   kWidth, kSections            elements in an Operand; running sums of an output element
+//   kTileRows, kTileTokens       a register tile: kSections sums for each
 //   kPanelCols, kBlockTokens     columns decoded at once, tokens that share a decoded panel
 //   Operand Load(const Element*)
 //   Vec Dot(Operand w, Operand x, Vec sum)
@@ -21,9 +22,10 @@
 
 namespace fathom::kernels::simd {
 
-inline constexpr int64_t kPanelRows = 4;
+/// Rows of a panel: two tiles or more, so that a tile of activations is used again from L1.
+inline constexpr int64_t kPanelRows = 8;
 
-/// The activation rows of up to kBlockTokens tokens.
+/// The activation row of a token.
 template <class Element>
 const Element* ActivationRow(const MatmulArgs& args, int64_t token) {
   const int64_t row = args.x_rows != nullptr ? args.x_rows[token] : token;
@@ -33,55 +35,68 @@ const Element* ActivationRow(const MatmulArgs& args, int64_t token) {
 /// Scratch of the panel kernels.
 template <class Product>
 struct PanelScratch {
-  static constexpr int64_t kTileTokens = Product::Vec::kTileTokens;
-  static constexpr int64_t kTiles = (Product::kBlockTokens + kTileTokens - 1) / kTileTokens;
+  static constexpr int64_t kTokens = (Product::kBlockTokens + Product::kTileTokens - 1) /
+                                     Product::kTileTokens * Product::kTileTokens;
 
   /// Vector v of row r lies at (v * kPanelRows + r) * kWidth.
   alignas(64) typename Product::Element panel[kPanelRows * Product::kPanelCols];
   /// Running sums of every tile, each [section][row][token].
-  alignas(64) float sums[kTiles * Product::kSections * kPanelRows * kTileTokens * 16];
+  alignas(64) float sums[Product::kSections * kPanelRows * kTokens * 16];
 };
 
-/// The sections of sums[row][token] over one chunk of columns, for kTileRows rows of the panel.
+/// The running sums of a tile, kTileRows rows by kTokens tokens.
+template <class Product, int kTokens>
+struct TileSums {
+  using Vec = typename Product::Vec;
+  static constexpr int kCount = Product::kSections * Product::kTileRows * kTokens;
+
+  void Clear() {
+    for (Vec& sum : flat) sum = Vec::Zero();
+  }
+  void Load(const float* stored) {
+    for (int i = 0; i < kCount; ++i) flat[i] = Vec::Load(stored + 16 * i);
+  }
+  void Store(float* stored) const {
+    for (int i = 0; i < kCount; ++i) flat[i].Store(stored + 16 * i);
+  }
+  Vec& At(int section, int row, int token) {
+    return flat[(section * Product::kTileRows + row) * kTokens + token];
+  }
+
+  Vec flat[kCount];
+};
+
+/// Adds a chunk of columns to a tile. REQUIRES: vectors % kSections == 0.
 template <class Product, int kTokens>
 void MultiplyTile(const typename Product::Element* panel, const typename Product::Element* const* x,
-                  int64_t vectors, bool first, float* stored) {
-  using Vec = typename Product::Vec;
-  constexpr int kRows = Vec::kTileRows;
-  for (int section = 0; section < Product::kSections; ++section) {
-    Vec sums[kRows][kTokens];
-    for (int i = 0; i < kRows * kTokens; ++i)
-      sums[i / kTokens][i % kTokens] = first ? Vec::Zero() : Vec::Load(stored + i * 16);
-    for (int64_t v = section; v < vectors; v += Product::kSections) {
-      typename Product::Operand w[kRows];
-      for (int r = 0; r < kRows; ++r)
-        w[r] = Product::Load(panel + (v * kPanelRows + r) * Product::kWidth);
+                  int64_t vectors, TileSums<Product, kTokens>* sums) {
+  for (int64_t v = 0; v < vectors; v += Product::kSections) {
+    for (int section = 0; section < Product::kSections; ++section) {
+      typename Product::Operand w[Product::kTileRows];
+      for (int r = 0; r < Product::kTileRows; ++r)
+        w[r] = Product::Load(panel + ((v + section) * kPanelRows + r) * Product::kWidth);
       for (int t = 0; t < kTokens; ++t) {
-        const auto operand = Product::Load(x[t] + v * Product::kWidth);
-        for (int r = 0; r < kRows; ++r) sums[r][t] = Product::Dot(w[r], operand, sums[r][t]);
+        const auto operand = Product::Load(x[t] + (v + section) * Product::kWidth);
+        for (int r = 0; r < Product::kTileRows; ++r)
+          sums->At(section, r, t) = Product::Dot(w[r], operand, sums->At(section, r, t));
       }
-    }
-    for (int i = 0; i < kRows * kTokens; ++i) {
-      sums[i / kTokens][i % kTokens].Store(stored);
-      stored += 16;
     }
   }
 }
 
 /// Reduces the running sums of a tile and writes its outputs, of which `rows` exist.
 template <class Product, int kTokens>
-void FinishTile(const float* stored, int64_t rows, float* out, int64_t out_stride) {
-  using Vec = typename Product::Vec;
-  constexpr int kRows = Vec::kTileRows;
+void FinishTile(TileSums<Product, kTokens>* sums, int64_t rows, float* out, int64_t out_stride) {
+  constexpr int kRows = Product::kTileRows;
   for (int t = 0; t < kTokens; ++t) {
-    Vec sums[kRows];
+    typename Product::Vec totals[kRows];
     for (int r = 0; r < kRows; ++r) {
-      sums[r] = Vec::Load(stored + (r * kTokens + t) * 16);
+      totals[r] = sums->At(0, r, t);
       for (int section = 1; section < Product::kSections; ++section)
-        sums[r] = sums[r] + Vec::Load(stored + ((section * kRows + r) * kTokens + t) * 16);
+        totals[r] = totals[r] + sums->At(section, r, t);
     }
     float results[kRows];
-    StoreSums<kRows>(sums, results);
+    StoreSums<kRows>(totals, results);
     for (int64_t r = 0; r < std::min<int64_t>(kRows, rows); ++r)
       out[t * out_stride + r] = results[r];
   }
@@ -99,17 +114,19 @@ struct PanelChunk {
 
 template <class Product, int kTokens>
 void RunTile(const PanelChunk<Product>& chunk, int64_t token, PanelScratch<Product>* scratch) {
-  using Vec = typename Product::Vec;
-  constexpr int64_t kTileSums =
-      int64_t{Product::kSections} * Vec::kTileRows * Vec::kTileTokens * 16;
-  float* stored =
-      scratch->sums + token / Vec::kTileTokens * (kPanelRows / Vec::kTileRows) * kTileSums;
-  for (int64_t r = 0; r < chunk.rows; r += Vec::kTileRows, stored += kTileSums) {
+  constexpr int64_t kRows = Product::kTileRows;
+  float* stored = scratch->sums + token * Product::kSections * kPanelRows * 16;
+  for (int64_t r = 0; r < chunk.rows; r += kRows) {
+    TileSums<Product, kTokens> sums;
+    chunk.first ? sums.Clear() : sums.Load(stored);
     MultiplyTile<Product, kTokens>(scratch->panel + r * Product::kWidth, chunk.x + token,
-                                   chunk.vectors, chunk.first, stored);
+                                   chunk.vectors, &sums);
     if (chunk.last)
-      FinishTile<Product, kTokens>(stored, chunk.rows - r, chunk.out + token * chunk.out_stride + r,
+      FinishTile<Product, kTokens>(&sums, chunk.rows - r, chunk.out + token * chunk.out_stride + r,
                                    chunk.out_stride);
+    else
+      sums.Store(stored);
+    stored += Product::kSections * kRows * Product::kTileTokens * 16;
   }
 }
 
@@ -129,7 +146,8 @@ template <class Product, class Decode>
 void MultiplyPanels(const MatmulArgs& args, Decode decode) {
   using Element = typename Product::Element;
   auto* scratch = reinterpret_cast<PanelScratch<Product>*>(args.scratch);
-  constexpr int64_t kTileTokens = Product::Vec::kTileTokens;
+  constexpr int64_t kTileTokens = Product::kTileTokens;
+  constexpr int64_t kTileRows = Product::kTileRows;
   const int64_t cols = args.weights.cols;
   for (int64_t block = 0; block < args.tokens; block += Product::kBlockTokens) {
     const int64_t tokens = std::min<int64_t>(Product::kBlockTokens, args.tokens - block);
@@ -138,8 +156,8 @@ void MultiplyPanels(const MatmulArgs& args, Decode decode) {
       for (int64_t col = 0; col < cols; col += Product::kPanelCols) {
         const int64_t chunk_cols = std::min<int64_t>(Product::kPanelCols, cols - col);
         const int64_t vectors = chunk_cols / Product::kWidth;
-        // The tile has all its rows; those beyond the range repeat the last and are not written.
-        for (int64_t r = 0; r < kPanelRows; ++r)
+        // A tile has all its rows; those beyond the range repeat the last and are not written.
+        for (int64_t r = 0; r < (rows + kTileRows - 1) / kTileRows * kTileRows; ++r)
           decode(row + std::min(r, rows - 1), col, vectors, scratch->panel + r * Product::kWidth);
         const Element* x[Product::kBlockTokens];
         for (int64_t t = 0; t < tokens; ++t) x[t] = ActivationRow<Element>(args, block + t) + col;
