@@ -5,6 +5,7 @@
 #include <span>
 
 #include "base/thread_pool.h"
+#include "kernels/kernel_table.h"
 #include "kv/sequence_cache.h"
 #include "model/activations.h"
 #include "model/batch.h"

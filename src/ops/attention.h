@@ -5,6 +5,7 @@
 #include <span>
 
 #include "kv/sequence_cache.h"
+#include "numerics/row_layout.h"
 #include "ops/context.h"
 
 namespace fathom::ops {
