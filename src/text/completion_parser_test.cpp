@@ -233,7 +233,7 @@ const std::vector<Example>& Examples() {
        "<｜DSML｜parameter name=\"a\" string=\"true\">2</｜DSML｜parameter>",
        {R"(f {"a": "1", "b": "3"})"},
        {R"(call 1 ("f") has the parameter "a" twice)"}},
-      {"TextBetweenTheTagsIsContent",
+      {"TextBeforeTheFirstCallMakesItAllText",
        kChat,
        "<｜DSML｜tool_calls>\nfirst <b>\n<｜DSML｜invoke name=\"f\">\nsecond  one"
        "<｜DSML｜parameter name=\"a\" string=\"true\">1</｜DSML｜parameter>\n"
