@@ -1,0 +1,87 @@
+#include <fmt/format.h>
+
+#include <memory>
+#include <string>
+
+#include "cli/chat_session.h"
+#include "cli/commands.h"
+#include "cli/format.h"
+#include "cli/generation_options.h"
+#include "cli/line_reader.h"
+#include "cli/output.h"
+#include "cli/terminal.h"
+
+namespace fathom::cli {
+namespace {
+
+struct ChatOptions {
+  EngineFlags engine;
+  GenerationFlags generation;
+};
+
+constexpr const char* kDetails = "Lines that begin with / are commands:\n";
+
+constexpr const char* kMoreDetails =
+    "\n\n"
+    "Answers go to standard output, all else to standard error. Where standard input is\n"
+    "no terminal, its lines are taken one by one, and an error ends the session with\n"
+    "exit code 1. On a terminal lines can be edited; their history is kept in\n"
+    "$XDG_STATE_HOME/fathom/history, by default ~/.local/state/fathom/history.";
+
+std::string DescribeModel(const engine::EngineInfo& info) {
+  return fmt::format("{}: context {} tokens, {} on {} threads. /help lists the commands.",
+                     info.directory, FormatCount(info.context), info.isa, info.threads);
+}
+
+// Reads one message or command; a backslash at the end of a line continues it.
+LineReader::Outcome ReadMessage(LineReader& reader, std::string* message) {
+  message->clear();
+  std::string line;
+  LineReader::Outcome outcome = reader.Read("> ", &line);
+  while (outcome == LineReader::Outcome::kLine && line.ends_with('\\')) {
+    *message += line.substr(0, line.size() - 1) + '\n';
+    outcome = reader.Read(". ", &line);
+    // The input may end after a backslash: what came before it counts.
+    if (outcome == LineReader::Outcome::kEnd) return LineReader::Outcome::kLine;
+  }
+  *message += line;
+  return outcome;
+}
+
+base::Result<ExitCode> Chat(const ChatOptions& options) {
+  FATHOM_TRY(CheckUtf8(options.generation.system, "--system"));
+  FATHOM_ASSIGN(const auto engine, OpenEngine(options.engine));
+  const std::unique_ptr<LineReader> reader = LineReader::Open();
+  if (reader->interactive()) PrintNote(DescribeModel(engine->info()));
+
+  ChatSession session(*engine, options.generation);
+  std::string message;
+  while (!session.finished()) {
+    const LineReader::Outcome outcome = ReadMessage(*reader, &message);
+    if (outcome == LineReader::Outcome::kEnd) break;
+    if (outcome == LineReader::Outcome::kCancelled) continue;
+    const base::Status handled = session.Handle(message);
+    if (handled.ok()) continue;
+    if (!reader->interactive()) return handled.error();
+    PrintError(handled.error().message);
+  }
+  return ExitCode::kSuccess;
+}
+
+}  // namespace
+
+void AddChatCommand(CommandLine& command_line) {
+  const auto options = std::make_shared<ChatOptions>();
+  CLI::App& app = command_line.Add(
+      {.name = "chat",
+       .group = kTalkGroup,
+       .summary = "Talk with a model, turn by turn",
+       .details = fmt::format("{}{}{}", kDetails, kChatHelp, kMoreDetails),
+       .examples = "fathom chat --think high --system 'Answer briefly.'\n"
+                   "printf '%s\\n' 'Hello' '/save chat.json' | fathom chat --temp 0"},
+      [options] { return Chat(*options); });
+  AddEngineOptions(app, &options->engine);
+  AddGenerationOptions(app, &options->generation);
+}
+
+}  // namespace fathom::cli

@@ -1,0 +1,133 @@
+#include "cli/chat_session.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "base/file.h"
+#include "cli/answer_printer.h"
+#include "cli/conversation_json.h"
+#include "cli/generation.h"
+#include "cli/option.h"
+#include "cli/output.h"
+#include "cli/statistics.h"
+#include "cli/terminal.h"
+
+namespace fathom::cli {
+namespace {
+
+text::Message MakeAnswerMessage(const text::Completion& answer) {
+  text::Message message = {.role = text::Role::kAssistant,
+                           .content = answer.content,
+                           .reasoning_content = answer.reasoning};
+  for (const text::CompletedCall& call : answer.tool_calls)
+    message.tool_calls.push_back({.name = call.name, .arguments = call.arguments});
+  return message;
+}
+
+std::string_view Trim(std::string_view text) {
+  constexpr std::string_view kSpace = " \t\r\n";
+  const size_t begin = text.find_first_not_of(kSpace);
+  if (begin == std::string_view::npos) return {};
+  return text.substr(begin, text.find_last_not_of(kSpace) - begin + 1);
+}
+
+}  // namespace
+
+const std::string_view kChatHelp =
+    "/think none|high|max  how hard to think before the next answers\n"
+    "/system TEXT          set the system message; without TEXT, remove it\n"
+    "/clear                forget the conversation, except the system message\n"
+    "/save FILE            write the conversation as JSON\n"
+    "/help                 this list\n"
+    "/quit                 end, as Ctrl-D does\n"
+    "A backslash at the end of a line continues it. Ctrl-C stops an answer.";
+
+ChatSession::ChatSession(engine::Engine& engine, GenerationFlags flags)
+    : engine_(engine), flags_(std::move(flags)), sequence_(engine.NewSequence()) {}
+
+base::Status ChatSession::Handle(const std::string& line) {
+  if (Trim(line).empty()) return {};
+  if (line.starts_with('/')) return HandleCommand(line);
+  return Answer(line);
+}
+
+base::Status ChatSession::HandleCommand(std::string_view line) {
+  const size_t end = std::min(line.find_first_of(" \t\n"), line.size());
+  const std::string_view name = line.substr(0, end);
+  const std::string_view argument = Trim(line.substr(end));
+  if (name == "/think") return SetThinking(argument);
+  if (name == "/system") return SetSystem(argument);
+  if (name == "/save") return Save(std::string(argument));
+  if (name == "/help" || name == "/clear" || name == "/quit") {
+    if (!argument.empty()) return base::MakeError("{}: takes no argument", name);
+    if (name == "/help") PrintNote(kChatHelp);
+    if (name == "/clear") messages_.clear();
+    if (name == "/quit") finished_ = true;
+    return {};
+  }
+  return base::MakeError("{}: no such command; /help lists them", name);
+}
+
+base::Status ChatSession::SetThinking(std::string_view effort) {
+  const std::optional<text::ThinkingEffort> parsed = ParseEffort(effort);
+  if (!parsed) return base::MakeError("/think: \"{}\" is not none, high or max", effort);
+  flags_.think = *parsed;
+  return {};
+}
+
+base::Status ChatSession::SetSystem(std::string_view text) {
+  std::string system(text);
+  FATHOM_TRY(CheckUtf8(system, "/system"));
+  flags_.system = std::move(system);
+  return {};
+}
+
+base::Status ChatSession::Save(const std::string& path) const {
+  if (path.empty()) return base::MakeError("/save: takes the name of a file");
+  FATHOM_ASSIGN(base::OutputFile file, base::OutputFile::Create(path));
+  FATHOM_TRY(file.Write(PrintConversation(AllMessages(), 2) + '\n'));
+  return file.Close();
+}
+
+std::vector<text::Message> ChatSession::AllMessages() const {
+  std::vector<text::Message> messages;
+  if (!flags_.system.empty())
+    messages.push_back({.role = text::Role::kSystem, .content = flags_.system});
+  messages.insert(messages.end(), messages_.begin(), messages_.end());
+  return messages;
+}
+
+base::Result<std::vector<int32_t>> ChatSession::EncodeWith(const std::string& message) const {
+  FATHOM_TRY(CheckUtf8(message, "message"));
+  std::vector<text::Message> messages = AllMessages();
+  messages.push_back({.role = text::Role::kUser, .content = message});
+  return EncodeConversation(engine_, PrintConversation(messages), flags_.think);
+}
+
+base::Status ChatSession::Answer(const std::string& message) {
+  engine::Request request = MakeRequest(flags_);
+  FATHOM_ASSIGN(request.prompt, EncodeWith(message));
+  request.sampling.seed += answers_;
+  request.sequence = sequence_;
+
+  AnswerPrinter printer({.starts_in_reasoning = flags_.think != text::ThinkingEffort::kNone,
+                         .styled = CanStyle(STDOUT_FILENO)},
+                        WriteOutput);
+  const InterruptGuard interrupt(InterruptGuard::Second::kIsNoted);
+  FATHOM_ASSIGN(const Generated generated,
+                Generate(engine_, std::move(request), interrupt,
+                         [&](std::string_view piece) { return printer.Feed(piece); }));
+  FATHOM_TRY(printer.Finish());
+  messages_.push_back({.role = text::Role::kUser, .content = message});
+  messages_.push_back(MakeAnswerMessage(printer.completion()));
+  ++answers_;
+  const engine::Completion& completion = generated.completion;
+  PrintNote(DescribeStatistics(completion.stats) + DescribeCut(completion.finish));
+  return {};
+}
+
+}  // namespace fathom::cli

@@ -1,0 +1,66 @@
+// How a command becomes part of the program: it adds itself to a CommandLine, which parses the
+// arguments, runs the command that they name, and turns its outcome into an exit code.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace fathom::cli {
+
+/// What the program tells its caller. Errors of a command are kFailure, of its arguments kUsage.
+enum class ExitCode : int {
+  kSuccess = 0,
+  kFailure = 1,
+  kUsage = 2,
+  kInterrupted = 130,  ///< stopped by SIGINT after finishing its output, as shells report it
+};
+
+/// Groups of commands in the program's help, in this order.
+inline constexpr const char* kTalkGroup = "Talk to a model";
+inline constexpr const char* kModelGroup = "Look at models";
+inline constexpr const char* kTextGroup = "Text and tokens";
+
+/// A command's entry in the help, without the options.
+struct CommandHelp {
+  std::string name{};
+  std::string group{};
+  std::string summary{};     ///< one line without a full stop: "Show what a checkpoint holds"
+  std::string details{};     ///< paragraphs below the options
+  std::string examples{};    ///< one command a line
+  std::string exit_codes{};  ///< beyond 0, 1 and 2: "130 interrupted"
+};
+
+/// The whole command line of the program.
+class CommandLine {
+ public:
+  /// Runs a command whose options have been parsed.
+  using Body = std::function<base::Result<ExitCode>()>;
+
+  explicit CommandLine(const std::string& version);
+
+  /// Adds a command; its options are then added to what is returned.
+  CLI::App& Add(const CommandHelp& help, Body body);
+
+  /// Parses, runs, and reports an error as one line "fathom: ..." on stderr. Returns the exit code.
+  int Run(int argc, const char* const* argv);
+
+ private:
+  struct Command {
+    CLI::App* app;
+    Body body;
+  };
+
+  ExitCode ParseAndRun(int argc, const char* const* argv);
+  ExitCode ReportUsage(const CLI::ParseError& error) const;
+
+  CLI::App app_;
+  std::vector<Command> commands_;
+};
+
+}  // namespace fathom::cli

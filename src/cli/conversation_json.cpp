@@ -1,0 +1,50 @@
+#include "cli/conversation_json.h"
+
+#include <nlohmann/json.hpp>
+#include <string_view>
+
+namespace fathom::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string_view RoleName(text::Role role) {
+  switch (role) {
+    case text::Role::kSystem:
+      return "system";
+    case text::Role::kDeveloper:
+      return "developer";
+    case text::Role::kUser:
+      return "user";
+    case text::Role::kAssistant:
+      return "assistant";
+    case text::Role::kTool:
+      return "tool";
+    case text::Role::kLatestReminder:
+      return "latest_reminder";
+  }
+  return {};
+}
+
+Json ToJson(const text::Message& message) {
+  Json json = {{"role", RoleName(message.role)}};
+  if (!message.reasoning_content.empty()) json["reasoning_content"] = message.reasoning_content;
+  json["content"] = message.content;
+  for (const text::ToolCall& call : message.tool_calls)
+    json["tool_calls"].push_back(
+        {{"id", call.id},
+         {"type", "function"},
+         {"function", {{"name", call.name}, {"arguments", call.arguments}}}});
+  return json;
+}
+
+}  // namespace
+
+std::string PrintConversation(const std::vector<text::Message>& messages, int indent) {
+  Json list = Json::array();
+  for (const text::Message& message : messages) list.push_back(ToJson(message));
+  return Json{{"messages", std::move(list)}}.dump(indent, ' ', false,
+                                                  Json::error_handler_t::replace);
+}
+
+}  // namespace fathom::cli

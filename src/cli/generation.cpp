@@ -1,0 +1,37 @@
+#include "cli/generation.h"
+
+#include <optional>
+#include <string>
+#include <utility>
+
+namespace fathom::cli {
+
+base::Result<Generated> Generate(engine::Engine& engine, engine::Request request,
+                                 const InterruptGuard& interrupt,
+                                 const std::function<base::Status(std::string_view)>& print) {
+  std::vector<engine::TokenEvent> tokens;
+  std::optional<engine::Completion> completion;
+  base::Status printed;
+  size_t bytes_printed = 0;
+  request.on_token = [&, keep = request.logprobs](const engine::TokenEvent& token) {
+    if (printed.ok() && !token.text.empty()) printed = print(token.text);
+    bytes_printed += token.text.size();
+    if (keep) tokens.push_back(token);
+  };
+  request.on_done = [&](const engine::Completion& done) { completion = done; };
+
+  std::string error;
+  const std::optional<int64_t> number = engine.Submit(std::move(request), &error);
+  if (!number) return base::Error{error};
+  while (!completion) {
+    if (interrupt.interrupted() || !printed.ok()) engine.Cancel(*number);
+    engine.Step();
+  }
+  FATHOM_TRY(printed);
+  // What the engine held back until it was certain: half a character, the start of a stop string.
+  const auto rest = std::string_view(completion->text).substr(bytes_printed);
+  if (!rest.empty()) FATHOM_TRY(print(rest));
+  return Generated{std::move(*completion), std::move(tokens)};
+}
+
+}  // namespace fathom::cli

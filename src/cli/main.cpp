@@ -1,0 +1,9 @@
+#include "cli/command.h"
+#include "cli/commands.h"
+
+int main(int argc, char** argv) {
+  fathom::cli::CommandLine command_line(FATHOM_VERSION);
+  fathom::cli::AddTokenizeCommand(command_line);
+  fathom::cli::AddEncodeCommand(command_line);
+  return command_line.Run(argc, argv);
+}

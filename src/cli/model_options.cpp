@@ -1,0 +1,56 @@
+#include "cli/model_options.h"
+
+#include <sched.h>
+
+#include <filesystem>
+#include <system_error>
+
+#include "cli/option.h"
+
+namespace fathom::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool IsDirectory(const fs::path& path) {
+  std::error_code ignored;
+  return fs::is_directory(path, ignored);
+}
+
+}  // namespace
+
+void AddModelOption(CLI::App& app, std::string* directory) {
+  AddText(app, "-m,--model", "DIR",
+          "The model's directory. Without it: models/default, in\n"
+          "the working directory or where the program comes from",
+          directory);
+}
+
+void AddThreadsOption(CLI::App& app, int* threads) {
+  AddInteger(app, "--threads", {1, 1024}, "Threads that compute (default: one a core)",
+             [threads](int64_t count) { *threads = static_cast<int>(count); });
+}
+
+base::Result<std::string> FindModel(const std::string& directory) {
+  if (!directory.empty()) return directory;
+  if (IsDirectory(kDefaultModel)) return std::string(kDefaultModel);
+  std::error_code code;
+  const fs::path program = fs::read_symlink("/proc/self/exe", code);
+  if (!code) {
+    const fs::path installed = program.parent_path().parent_path() / "share/fathom" / kDefaultModel;
+    if (IsDirectory(installed)) return installed.string();
+    for (fs::path folder = program.parent_path(); folder != folder.root_path();
+         folder = folder.parent_path())
+      if (IsDirectory(folder / kDefaultModel)) return (folder / kDefaultModel).string();
+  }
+  return base::MakeError("no model: there is no {} here or beside the program; name one with -m",
+                         kDefaultModel);
+}
+
+int ChooseThreads(int threads) {
+  if (threads > 0) return threads;
+  cpu_set_t cores;
+  return ::sched_getaffinity(0, sizeof cores, &cores) == 0 ? CPU_COUNT(&cores) : 1;
+}
+
+}  // namespace fathom::cli

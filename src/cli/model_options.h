@@ -1,0 +1,28 @@
+// What the commands that open a model have in common.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <string>
+
+#include "base/result.h"
+
+namespace fathom::cli {
+
+/// The model that is used where none is named.
+inline constexpr const char* kDefaultModel = "models/default";
+
+/// Adds -m, --model DIR.
+void AddModelOption(CLI::App& app, std::string* directory);
+
+/// Adds --threads N, which stays 0 if it is not given.
+void AddThreadsOption(CLI::App& app, int* threads);
+
+/// The directory to open. One that the user named is taken as it is. An empty one stands for
+/// kDefaultModel: in the working directory, else in share/fathom beside the bin/ that holds the
+/// program, else in the closest folder above the program that has one, which is the source tree.
+base::Result<std::string> FindModel(const std::string& directory);
+
+/// `threads`, or one for each core that this process may run on if it is 0.
+int ChooseThreads(int threads);
+
+}  // namespace fathom::cli

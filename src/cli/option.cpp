@@ -1,0 +1,83 @@
+#include "cli/option.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <optional>
+#include <utility>
+
+namespace fathom::cli {
+namespace {
+
+template <typename Value>
+std::optional<Value> ParseWhole(const std::string& text) {
+  Value value{};
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, value);
+  if (error != std::errc() || stop != end) return std::nullopt;
+  return value;
+}
+
+std::string DescribeRange(IntegerRange range) {
+  if (range.most == IntegerRange().most) return fmt::format("an integer from {}", range.least);
+  return fmt::format("an integer from {} to {}", range.least, range.most);
+}
+
+std::string DescribeRange(NumberRange range) {
+  if (range.most == NumberRange().most) return fmt::format("a number from {}", range.least);
+  return fmt::format("a number from {} to {}", range.least, range.most);
+}
+
+template <typename Value, typename Range>
+CLI::Option* AddRanged(CLI::App& app, const std::string& name, Range range,
+                       const std::string& description, std::function<void(Value)> set) {
+  const auto check = [range](const std::string& text) {
+    const std::optional<Value> value = ParseWhole<Value>(text);
+    // Written so that NaN fails too.
+    if (value && *value >= range.least && *value <= range.most) return std::string();
+    return fmt::format("\"{}\" is not {}", text, DescribeRange(range));
+  };
+  CLI::Option* option = app.add_option_function<std::string>(
+      name, [set = std::move(set)](const std::string& text) { set(*ParseWhole<Value>(text)); },
+      description);
+  option->type_name("N");
+  return option->check(CLI::Validator(check, ""));
+}
+
+}  // namespace
+
+CLI::Option* AddInteger(CLI::App& app, const std::string& name, IntegerRange range,
+                        const std::string& description, std::function<void(int64_t)> set) {
+  return AddRanged<int64_t>(app, name, range, description, std::move(set));
+}
+
+CLI::Option* AddNumber(CLI::App& app, const std::string& name, NumberRange range,
+                       const std::string& description, std::function<void(double)> set) {
+  return AddRanged<double>(app, name, range, description, std::move(set));
+}
+
+CLI::Option* AddText(CLI::App& app, const std::string& name, const std::string& type,
+                     const std::string& description, std::string* value) {
+  return app.add_option(name, *value, description)->type_name(type);
+}
+
+std::optional<text::ThinkingEffort> ParseEffort(std::string_view name) {
+  using text::ThinkingEffort;
+  if (name == "none") return ThinkingEffort::kNone;
+  if (name == "high") return ThinkingEffort::kHigh;
+  if (name == "max") return ThinkingEffort::kMax;
+  return std::nullopt;
+}
+
+void AddThinkOption(CLI::App& app, const std::string& description, text::ThinkingEffort* effort) {
+  const auto check = [](const std::string& text) {
+    return ParseEffort(text) ? "" : fmt::format("\"{}\" is not none, high or max", text);
+  };
+  app.add_option_function<std::string>(
+         "--think", [effort](const std::string& text) { *effort = *ParseEffort(text); },
+         description)
+      ->type_name("EFFORT")
+      ->check(CLI::Validator(check, ""));
+}
+
+}  // namespace fathom::cli

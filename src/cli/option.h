@@ -1,0 +1,45 @@
+// Options whose values are checked while the command line is parsed: a wrong one is an error of
+// usage that names the option.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "text/prompt_encoder.h"
+
+namespace fathom::cli {
+
+struct IntegerRange {
+  int64_t least = 0;
+  int64_t most = std::numeric_limits<int64_t>::max();
+};
+
+struct NumberRange {
+  double least = 0;
+  double most = std::numeric_limits<double>::max();
+};
+
+/// Adds an option that takes a decimal integer within `range`; `name` is "-n,--tokens" or the like.
+CLI::Option* AddInteger(CLI::App& app, const std::string& name, IntegerRange range,
+                        const std::string& description, std::function<void(int64_t)> set);
+
+/// Adds an option that takes a finite decimal number within `range`.
+CLI::Option* AddNumber(CLI::App& app, const std::string& name, NumberRange range,
+                       const std::string& description, std::function<void(double)> set);
+
+/// Adds an option that takes text; `type` stands for it in the help: "FILE".
+CLI::Option* AddText(CLI::App& app, const std::string& name, const std::string& type,
+                     const std::string& description, std::string* value);
+
+/// "none", "high" or "max"; nothing for other texts.
+std::optional<text::ThinkingEffort> ParseEffort(std::string_view name);
+
+/// Adds --think none|high|max.
+void AddThinkOption(CLI::App& app, const std::string& description, text::ThinkingEffort* effort);
+
+}  // namespace fathom::cli

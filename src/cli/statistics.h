@@ -1,0 +1,23 @@
+// The one line that says what an answer took.
+#pragma once
+
+#include <string>
+
+#include "engine/request.h"
+
+namespace fathom::cli {
+
+/// Tokens of the prompt that were computed, a second; 0 if none were.
+double PrefillRate(const engine::RequestStats& stats);
+
+/// Tokens a second after the first, which comes with the prompt; 0 if there is only that one.
+double DecodeRate(const engine::RequestStats& stats);
+
+/// "prompt 41 tokens (8 cached), 812.4 tok/s | answer 5 tokens, 96.2 tok/s | KV 135 kB", without
+/// a line end. A rate that nothing was measured for is "- tok/s".
+std::string DescribeStatistics(const engine::RequestStats& stats);
+
+/// Why an answer ended, if not by itself: " | cut at the token limit"; else empty.
+std::string DescribeCut(engine::FinishReason finish);
+
+}  // namespace fathom::cli
