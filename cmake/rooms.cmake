@@ -1,10 +1,11 @@
-# fathom_room(NAME SOURCES file... [DEPENDS room...] [LINK library...] [TESTS file_test.cpp...])
+# fathom_room(NAME SOURCES file... [DEPENDS room...] [LINK library...] [TESTS file_test.cpp...]
+#             [TEST_THREADS n])
 #
 # One static library per folder under src/. DEPENDS names the rooms whose headers this room may
 # include; tools/check_layers.py holds the includes against the same statement. TESTS become one
 # executable NAME_test.
 function(fathom_room name)
-  cmake_parse_arguments(ROOM "" "" "SOURCES;DEPENDS;LINK;TESTS" ${ARGN})
+  cmake_parse_arguments(ROOM "" "TEST_THREADS" "SOURCES;DEPENDS;LINK;TESTS" ${ARGN})
   set(target fathom_${name})
   list(TRANSFORM ROOM_DEPENDS PREPEND fathom_ OUTPUT_VARIABLE depends)
   if(ROOM_SOURCES)
@@ -17,18 +18,23 @@ function(fathom_room name)
     target_link_libraries(${target} INTERFACE ${depends} ${ROOM_LINK})
   endif()
   if(FATHOM_TESTS AND ROOM_TESTS)
-    fathom_test(${name}_test SOURCES ${ROOM_TESTS} LINK ${target} ${ROOM_LINK})
+    fathom_test(${name}_test SOURCES ${ROOM_TESTS} LINK ${target} ${ROOM_LINK}
+      THREADS ${ROOM_TEST_THREADS})
   endif()
 endfunction()
 
-# fathom_test(NAME SOURCES file... LINK target...): a GoogleTest executable, one ctest entry per test,
-# labelled NAME.
+# fathom_test(NAME SOURCES file... LINK target... [THREADS n]): a GoogleTest executable, one ctest
+# entry per test, labelled NAME. ctest runs tests of n threads so that they have the cores to
+# themselves: threads that wait for each other are slow where others compete.
 function(fathom_test name)
-  cmake_parse_arguments(TEST "" "" "SOURCES;LINK" ${ARGN})
+  cmake_parse_arguments(TEST "" "THREADS" "SOURCES;LINK" ${ARGN})
+  if(NOT TEST_THREADS)
+    set(TEST_THREADS 1)
+  endif()
   add_executable(${name} ${TEST_SOURCES})
   target_link_libraries(${name} PRIVATE ${TEST_LINK} GTest::gtest GTest::gmock GTest::gtest_main)
   target_compile_definitions(${name} PRIVATE FATHOM_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
   gtest_discover_tests(${name} NO_PRETTY_VALUES DISCOVERY_TIMEOUT 60
-    PROPERTIES TIMEOUT 600 LABELS ${name})
+    PROPERTIES TIMEOUT 600 LABELS ${name} PROCESSORS ${TEST_THREADS})
 endfunction()
 include(GoogleTest)

@@ -10,16 +10,23 @@ namespace fathom::base {
 namespace {
 
 // A decode step has hundreds of short operations: a sleeping thread would cost more to wake than
-// most of them take. About 50 microseconds of spinning covers the gaps between them.
-constexpr int kSpins = 4000;
+// most of them take. About 50 microseconds of spinning cover the gaps between them; then others may
+// have the core, and then the thread sleeps.
+constexpr int kSpins = 1200;
+constexpr int kYields = 50;
 
 template <typename T>
 void WaitWhileEqual(const std::atomic<T>& variable, T value) {
+  const auto moved = [&] { return variable.load(std::memory_order_acquire) != value; };
   for (int i = 0; i < kSpins; ++i) {
-    if (variable.load(std::memory_order_acquire) != value) return;
+    if (moved()) return;
     _mm_pause();
   }
-  while (variable.load(std::memory_order_acquire) == value) variable.wait(value);
+  for (int i = 0; i < kYields; ++i) {
+    if (moved()) return;
+    std::this_thread::yield();
+  }
+  while (!moved()) variable.wait(value);
 }
 
 }  // namespace
