@@ -5,6 +5,9 @@
 
 namespace fathom::cli {
 
+void AddRunCommand(CommandLine& command_line);
+void AddChatCommand(CommandLine& command_line);
+void AddDemoCommand(CommandLine& command_line);
 void AddTokenizeCommand(CommandLine& command_line);
 void AddEncodeCommand(CommandLine& command_line);
 

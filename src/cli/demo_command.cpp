@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <utility>
@@ -207,7 +208,7 @@ void AddDemoCommand(CommandLine& command_line) {
       [options] { return Demonstrate(*options); });
   AddModelOption(app, &options->engine.model);
   AddThreadsOption(app, &options->engine.threads);
-  AddInteger(app, "--seed", {0}, "Another document (default: 0)",
+  AddInteger(app, "--seed", {0}, "Another document (default: 1)",
              [options](int64_t seed) { options->document.seed = static_cast<uint64_t>(seed); });
   AddInteger(app, "--facts", {1, kMaxRecallFacts}, "Facts in it (default: 40)",
              [options](int64_t facts) { options->document.facts = facts; });

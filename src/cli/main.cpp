@@ -3,6 +3,9 @@
 
 int main(int argc, char** argv) {
   fathom::cli::CommandLine command_line(FATHOM_VERSION);
+  fathom::cli::AddRunCommand(command_line);
+  fathom::cli::AddChatCommand(command_line);
+  fathom::cli::AddDemoCommand(command_line);
   fathom::cli::AddTokenizeCommand(command_line);
   fathom::cli::AddEncodeCommand(command_line);
   return command_line.Run(argc, argv);

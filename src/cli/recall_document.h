@@ -18,7 +18,7 @@ struct RecallFact {
 };
 
 struct RecallOptions {
-  uint64_t seed = 0;
+  uint64_t seed = 1;
   int64_t facts = 40;    ///< 1 to kMaxRecallFacts
   int64_t bytes = 2000;  ///< lines of filler make up what the facts lack to this
 };
