@@ -16,8 +16,8 @@ constexpr const char* kExitCodes =
     "  2    wrong usage";
 
 constexpr const char* kProgramDetails =
-    "\"fathom COMMAND --help\" describes a command. Results go to standard output, everything\n"
-    "else to standard error.\n"
+    "\"fathom COMMAND --help\" describes a command. Results go to standard output,\n"
+    "everything else to standard error.\n"
     "\n"
     "Environment:\n"
     "  FATHOM_ISA    the kernels to use instead of the best ones for this CPU\n"

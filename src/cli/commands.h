@@ -8,6 +8,10 @@ namespace fathom::cli {
 void AddRunCommand(CommandLine& command_line);
 void AddChatCommand(CommandLine& command_line);
 void AddDemoCommand(CommandLine& command_line);
+void AddInspectCommand(CommandLine& command_line);
+void AddCostCommand(CommandLine& command_line);
+void AddLogitsCommand(CommandLine& command_line);
+void AddSynthCommand(CommandLine& command_line);
 void AddTokenizeCommand(CommandLine& command_line);
 void AddEncodeCommand(CommandLine& command_line);
 

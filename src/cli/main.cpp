@@ -6,6 +6,10 @@ int main(int argc, char** argv) {
   fathom::cli::AddRunCommand(command_line);
   fathom::cli::AddChatCommand(command_line);
   fathom::cli::AddDemoCommand(command_line);
+  fathom::cli::AddInspectCommand(command_line);
+  fathom::cli::AddCostCommand(command_line);
+  fathom::cli::AddLogitsCommand(command_line);
+  fathom::cli::AddSynthCommand(command_line);
   fathom::cli::AddTokenizeCommand(command_line);
   fathom::cli::AddEncodeCommand(command_line);
   return command_line.Run(argc, argv);
