@@ -109,7 +109,7 @@ base::Status Examination::Ask(const RecallFact& fact, const InterruptGuard& inte
   right_ += is_right ? 1 : 0;
   Count(stats);
   // The answer stands in the text as it came; columns after it only line up if it has four digits.
-  return WriteOutput(fmt::format("  {:<14} {:>6} tokens {:>8.2f} s\n",
+  return WriteOutput(fmt::format("  {:<12} {:>6} tokens {:>8.2f} s\n",
                                  is_right ? "right" : fmt::format("no, {}", fact.code),
                                  FormatCount(stats.prompt_tokens - stats.cached_tokens),
                                  stats.prefill_seconds + stats.decode_seconds));
@@ -127,7 +127,7 @@ void Examination::Count(const engine::RequestStats& stats) {
 }
 
 std::string SizeLine(const std::string& name, int64_t bytes) {
-  return fmt::format("  {:<58}{:>10}\n", name, FormatBytes(static_cast<uint64_t>(bytes)));
+  return fmt::format("  {:<60}{:>10}\n", name, FormatBytes(static_cast<uint64_t>(bytes)));
 }
 
 // What the same number of tokens takes elsewhere.
@@ -164,10 +164,12 @@ base::Status PrintResult(const engine::Engine& engine, const Examination& examin
   FATHOM_ASSIGN(const std::string caches,
                 CompareCaches(engine.info().directory, examination.cached_length(),
                               examination.stats().kv_bytes));
-  return WriteOutput(
-      fmt::format("\n{} of {} answers are right. The document was computed once, with the first\n"
-                  "question: of the others' prompts, what came before was in the cache.\n{}\n\n{}",
-                  examination.right(), questions, DescribeStatistics(examination.stats()), caches));
+  const engine::RequestStats& stats = examination.stats();
+  return WriteOutput(fmt::format(
+      "\n{} of {} answers are right. The document was computed once, with the first\n"
+      "question: of the others' prompts, what came before was in the cache. In all:\n"
+      "{}\n{}\n\n{}",
+      examination.right(), questions, DescribePrompt(stats), DescribeAnswer(stats), caches));
 }
 
 base::Result<ExitCode> Demonstrate(const DemoOptions& options) {
@@ -178,7 +180,7 @@ base::Result<ExitCode> Demonstrate(const DemoOptions& options) {
   const RecallDocument document = MakeRecallDocument(options.document);
   FATHOM_TRY(PrintDocument(*engine, document, options.document.seed));
 
-  FATHOM_TRY(WriteOutput(Bold(fmt::format("  {:<6} {:<27} {:<20} {:>13} {:>10}\n", "depth",
+  FATHOM_TRY(WriteOutput(Bold(fmt::format("  {:<6} {:<27} {:<18} {:>13} {:>10}\n", "depth",
                                           "question", "answer", "computed", "time"))));
   const InterruptGuard interrupt(InterruptGuard::Second::kEndsProcess);
   Examination examination(*engine, document);

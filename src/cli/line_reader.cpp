@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <clocale>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <iostream>
@@ -56,6 +57,7 @@ class EditingReader final : public LineReader {
   std::string history_file_ = PrepareHistoryFile();
   std::string prompt_;
   bool cancelled_ = false;
+  struct sigaction previous_ {};
 };
 
 EditingReader::EditingReader() {
@@ -72,7 +74,11 @@ EditingReader::EditingReader() {
   el_set(editor_, EL_HIST, history, history_);
 
   // While a line is edited Ctrl-C is a key like others: libedit goes on with its read after the
-  // first signal that interrupts it, so a signal would only count the second time.
+  // first signal that interrupts it, so a signal would only count the second time. One that comes
+  // between two lines must not end the session.
+  struct sigaction ignore {};
+  ignore.sa_handler = SIG_IGN;
+  FATHOM_CHECK(::sigaction(SIGINT, &ignore, &previous_) == 0);
   el_set(editor_, EL_SETTY, "-d", "-isig", nullptr);
   el_set(editor_, EL_ADDFN, "fathom-cancel-line", "Forget the line", &CancelLine);
   el_set(editor_, EL_BIND, "^C", "fathom-cancel-line", nullptr);
@@ -86,6 +92,7 @@ EditingReader::EditingReader() {
 EditingReader::~EditingReader() {
   history_end(history_);
   el_end(editor_);
+  FATHOM_CHECK(::sigaction(SIGINT, &previous_, nullptr) == 0);
 }
 
 EditingReader& EditingReader::Of(EditLine* editor) {
@@ -105,6 +112,8 @@ LineReader::Outcome EditingReader::Read(const std::string& prompt, std::string* 
   prompt_ = prompt;
   cancelled_ = false;
   int length = 0;
+  // el_gets would show the prompt first; a Ctrl-C right after it would not be a key yet.
+  el_set(editor_, EL_PREP_TERM, 1);
   const char* text = el_gets(editor_, &length);
   if (cancelled_) {
     std::fputs("^C\n", stderr);

@@ -15,8 +15,8 @@ class LineReader {
   };
 
   /// A reader with line editing and a history where standard input and standard error are a
-  /// terminal; the prompt goes to standard error. Else one that reads standard input and shows no
-  /// prompt.
+  /// terminal; the prompt goes to standard error, and SIGINT is ignored for as long as the reader
+  /// lives. Else one that reads standard input and shows no prompt.
   ///
   /// The history is kept in $XDG_STATE_HOME/fathom/history, or ~/.local/state/fathom/history. If it
   /// cannot be read or written, it lasts as long as the reader.

@@ -8,7 +8,8 @@ namespace fathom::cli {
 namespace {
 
 std::string FormatRate(double rate) {
-  return rate > 0 ? fmt::format("{:.1f} tok/s", rate) : std::string("- tok/s");
+  if (rate <= 0) return "- tok/s";
+  return fmt::format("{} tok/s", FormatDecimal(rate, rate < 100 ? 1 : 0));
 }
 
 }  // namespace
@@ -23,12 +24,19 @@ double DecodeRate(const engine::RequestStats& stats) {
   return static_cast<double>(stats.generated_tokens - 1) / stats.decode_seconds;
 }
 
-std::string DescribeStatistics(const engine::RequestStats& stats) {
-  return fmt::format("prompt {} tokens ({} cached), {} | answer {} tokens, {} | KV {}",
-                     FormatCount(stats.prompt_tokens), FormatCount(stats.cached_tokens),
-                     FormatRate(PrefillRate(stats)), FormatCount(stats.generated_tokens),
+std::string DescribePrompt(const engine::RequestStats& stats) {
+  return fmt::format("prompt {} tokens ({} cached), {}", FormatCount(stats.prompt_tokens),
+                     FormatCount(stats.cached_tokens), FormatRate(PrefillRate(stats)));
+}
+
+std::string DescribeAnswer(const engine::RequestStats& stats) {
+  return fmt::format("answer {} tokens, {} | KV {}", FormatCount(stats.generated_tokens),
                      FormatRate(DecodeRate(stats)),
                      FormatBytes(static_cast<uint64_t>(stats.kv_bytes)));
+}
+
+std::string DescribeStatistics(const engine::RequestStats& stats) {
+  return DescribePrompt(stats) + " | " + DescribeAnswer(stats);
 }
 
 std::string DescribeCut(engine::FinishReason finish) {

@@ -13,8 +13,13 @@ double PrefillRate(const engine::RequestStats& stats);
 /// Tokens a second after the first, which comes with the prompt; 0 if there is only that one.
 double DecodeRate(const engine::RequestStats& stats);
 
-/// "prompt 41 tokens (8 cached), 812.4 tok/s | answer 5 tokens, 96.2 tok/s | KV 135 kB", without
-/// a line end. A rate that nothing was measured for is "- tok/s".
+/// "prompt 41 tokens (8 cached), 812 tok/s". A rate that nothing was measured for is "- tok/s".
+std::string DescribePrompt(const engine::RequestStats& stats);
+
+/// "answer 5 tokens, 96.2 tok/s | KV 135 kB"
+std::string DescribeAnswer(const engine::RequestStats& stats);
+
+/// Both on one line, with " | " between them and without a line end.
 std::string DescribeStatistics(const engine::RequestStats& stats);
 
 /// Why an answer ended, if not by itself: " | cut at the token limit"; else empty.
