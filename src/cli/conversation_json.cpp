@@ -1,12 +1,11 @@
 #include "cli/conversation_json.h"
 
-#include <nlohmann/json.hpp>
 #include <string_view>
+
+#include "cli/json.h"
 
 namespace fathom::cli {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 std::string_view RoleName(text::Role role) {
   switch (role) {

@@ -3,7 +3,6 @@
 
 #include <cmath>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <utility>
@@ -15,6 +14,7 @@
 #include "cli/generation.h"
 #include "cli/generation_options.h"
 #include "cli/input.h"
+#include "cli/json.h"
 #include "cli/option.h"
 #include "cli/output.h"
 #include "cli/statistics.h"
@@ -23,8 +23,6 @@
 
 namespace fathom::cli {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 struct RunOptions {
   EngineFlags engine;
