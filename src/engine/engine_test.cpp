@@ -187,6 +187,29 @@ TEST(Engine, CancelsFromACallback) {
   EXPECT_EQ(completion.tokens.size(), 3u);
 }
 
+TEST(Engine, ACallbackMayContinueItsSequence) {
+  const auto engine = OpenDefault();
+  Request first;
+  first.prompt = RecallPrompt(*engine, "saddle thorn");
+  first.sampling.temperature = 0;
+  first.sequence = engine->NewSequence();
+  Completion last;
+  first.on_done = [&](const Completion& done) {
+    Request second = first;
+    second.prompt.insert(second.prompt.end(), done.tokens.begin(), done.tokens.end());
+    second.max_tokens = 1;
+    second.on_done = [&](const Completion& completion) { last = completion; };
+    std::string error;
+    EXPECT_TRUE(engine->Submit(second, &error)) << error;
+    EXPECT_FALSE(engine->Submit(second, &error));
+  };
+  std::string error;
+  ASSERT_TRUE(engine->Submit(first, &error)) << error;
+  while (engine->Step()) {
+  }
+  EXPECT_EQ(last.stats.cached_tokens, static_cast<int64_t>(first.prompt.size()) + 4);
+}
+
 TEST(Engine, RefusesWhatCannotRun) {
   const auto engine = OpenDefault({.context = 100});
   const auto refuse = [&](const Request& request) {

@@ -1,6 +1,7 @@
 #include "engine/generation.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/check.h"
 
@@ -21,7 +22,9 @@ Generation::Generation(int64_t number, Request request, std::shared_ptr<Sequence
   if (request_.max_tokens == 0) finish_ = FinishReason::kLength;
 }
 
-Generation::~Generation() { sequence_->busy = false; }
+Generation::~Generation() {
+  if (sequence_) sequence_->busy = false;
+}
 
 std::span<const int32_t> Generation::NextTokens(int64_t budget) const {
   if (decoding()) return std::span(completion_.tokens).last(1);
@@ -93,6 +96,8 @@ void Generation::Report() {
     stats.prefill_seconds = seconds(Clock::now() - started_);
   }
   stats.kv_bytes = sequence_->cache.bytes().total();
+  // The callback may already ask for more of the same sequence.
+  std::exchange(sequence_, nullptr)->busy = false;
   if (request_.on_done) request_.on_done(completion_);
 }
 

@@ -45,7 +45,7 @@ class Generation {
 
   void Cancel() { finish_ = FinishReason::kCancelled; }
   bool finished() const { return finish_.has_value(); }
-  /// Tells on_done. REQUIRES: finished().
+  /// Lets go of the sequence and tells on_done; nothing may follow. REQUIRES: finished().
   void Report();
 
  private:
