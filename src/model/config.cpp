@@ -28,7 +28,14 @@ struct IntegerKey {
   int64_t ModelConfig::*field;
   int64_t min = 1;
   int64_t multiple_of = 1;
+  int64_t max = kMaxSize;
 };
+
+// No tensor's shape bounds these. The limits are 64 times and more what the published models have;
+// beyond them a cache or a pass would take all memory or all time before anything fails.
+constexpr int64_t kMaxWindow = int64_t{1} << 20;
+constexpr int64_t kMaxTopk = int64_t{1} << 16;
+constexpr int64_t kMaxSinkhornIterations = 1 << 12;
 
 // Inputs of quantised linears are cut into blocks of 128; key rows are read 16 elements at a time.
 constexpr IntegerKey kIntegerKeys[] = {
@@ -41,17 +48,17 @@ constexpr IntegerKey kIntegerKeys[] = {
     {"q_lora_rank", &ModelConfig::q_lora_rank, 1, 128},
     {"o_groups", &ModelConfig::o_groups},
     {"o_lora_rank", &ModelConfig::o_lora_rank},
-    {"sliding_window", &ModelConfig::sliding_window},
+    {"sliding_window", &ModelConfig::sliding_window, 1, 1, kMaxWindow},
     {"index_n_heads", &ModelConfig::index_n_heads},
     {"index_head_dim", &ModelConfig::index_head_dim, 32},
-    {"index_topk", &ModelConfig::index_topk},
+    {"index_topk", &ModelConfig::index_topk, 1, 1, kMaxTopk},
     {"n_routed_experts", &ModelConfig::n_routed_experts},
     {"num_experts_per_tok", &ModelConfig::num_experts_per_tok},
     {"n_shared_experts", &ModelConfig::n_shared_experts},
     {"moe_intermediate_size", &ModelConfig::moe_intermediate_size, 1, 128},
     {"num_hash_layers", &ModelConfig::num_hash_layers, 0},
     {"hc_mult", &ModelConfig::hc_mult},
-    {"hc_sinkhorn_iters", &ModelConfig::hc_sinkhorn_iters},
+    {"hc_sinkhorn_iters", &ModelConfig::hc_sinkhorn_iters, 1, 1, kMaxSinkhornIterations},
     {"vocab_size", &ModelConfig::vocab_size},
     {"max_position_embeddings", &ModelConfig::max_position_embeddings},
     {"bos_token_id", &ModelConfig::bos_token_id, 0},
@@ -179,10 +186,11 @@ class Section {
     const Json& value = Find(entry.key);
     // An unsigned value above int64 wraps to a negative one here, which no key allows.
     const int64_t number = value.is_number_integer() ? value.get<int64_t>() : -1;
-    if (number >= entry.min && number <= kMaxSize && number % entry.multiple_of == 0) return number;
+    if (number >= entry.min && number <= entry.max && number % entry.multiple_of == 0)
+      return number;
     const std::string kind =
         entry.multiple_of == 1 ? "an integer" : fmt::format("a multiple of {}", entry.multiple_of);
-    return Mismatch(entry.key, fmt::format("{} from {} to {}", kind, entry.min, kMaxSize));
+    return Mismatch(entry.key, fmt::format("{} from {} to {}", kind, entry.min, entry.max));
   }
 
   /// A number that is positive and finite as float32 too.

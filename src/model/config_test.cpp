@@ -185,18 +185,19 @@ constexpr Refused kTypesAndRanges[] = {
      "moe_intermediate_size: expected a multiple of 128 from 1 to 2147483647, found 64"},
     {"/num_hidden_layers", "0",
      "num_hidden_layers: expected an integer from 1 to 2147483647, found 0"},
-    {"/sliding_window", "-16",
-     "sliding_window: expected an integer from 1 to 2147483647, found -16"},
+    {"/sliding_window", "-16", "sliding_window: expected an integer from 1 to 1048576, found -16"},
+    {"/sliding_window", "1048577",
+     "sliding_window: expected an integer from 1 to 1048576, found 1048577"},
     {"/vocab_size", "2147483648",
      "vocab_size: expected an integer from 1 to 2147483647, found 2147483648"},
     {"/index_topk", "18446744073709551615",
-     "index_topk: expected an integer from 1 to 2147483647, found 18446744073709551615"},
+     "index_topk: expected an integer from 1 to 65536, found 18446744073709551615"},
     {"/hc_mult", "[4, [1]]",
      "hc_mult: expected an integer from 1 to 2147483647, found a list of lists or objects"},
     {"/n_shared_experts", "0",
      "n_shared_experts: expected an integer from 1 to 2147483647, found 0"},
     {"/hc_sinkhorn_iters", "true",
-     "hc_sinkhorn_iters: expected an integer from 1 to 2147483647, found true"},
+     "hc_sinkhorn_iters: expected an integer from 1 to 4096, found true"},
     {"/qk_rope_head_dim", "63",
      "qk_rope_head_dim: expected a multiple of 16 from 1 to 2147483647, found 63"},
     {"/rms_norm_eps", "0", "rms_norm_eps: expected a positive float32, found 0"},
@@ -294,7 +295,7 @@ TEST(Config, IgnoresWhatChangesNothing) {
 TEST(Config, RefusesSizesWhoseCountsOverflow) {
   constexpr int64_t kLargest = 2147483647;
   for (const char* key : {"vocab_size", "index_n_heads", "n_routed_experts", "n_shared_experts",
-                          "hc_mult", "sliding_window", "max_position_embeddings"}) {
+                          "hc_mult", "max_position_embeddings"}) {
     Json json = SmallWith("/hidden_size", int64_t{1} << 28);
     json["head_dim"] = 64 + (int64_t{1} << 26);
     json["q_lora_rank"] = int64_t{1} << 26;

@@ -45,8 +45,20 @@ base::Result<Match> FindTensor(const TensorDirectory& directory, const TensorSlo
                          tensor::ToString(view.shape));
 }
 
+// Listing a model's tensors takes memory for each of its experts. Where the checkpoint has not even
+// one tensor for each, the list is not made.
+base::Status CheckExpertCount(const TensorDirectory& directory, const ModelConfig& config) {
+  const auto layers = static_cast<int64_t>(config.layers.size());
+  const auto stored = static_cast<int64_t>(directory.tensors().size());
+  if (config.n_routed_experts <= stored / layers) return {};
+  return base::MakeError(
+      "{}: holds {} tensors, too few for {} layers of {} experts (n_routed_experts)",
+      directory.path(), stored, layers, config.n_routed_experts);
+}
+
 base::Result<std::vector<Match>> FindTensors(const TensorDirectory& directory,
                                              const ModelConfig& config, ModelWeights& weights) {
+  FATHOM_TRY(CheckExpertCount(directory, config));
   std::vector<Match> matches;
   std::optional<base::Error> error;
   ForEachTensor(config, weights, [&](const TensorSlot& slot) {

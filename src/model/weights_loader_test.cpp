@@ -235,6 +235,16 @@ TEST(LoadedWeights, RefusesFloatScalesThatUe8m0DoesNotHave) {
   }
 }
 
+TEST(LoadedWeights, RefusesFarMoreExpertsThanTensors) {
+  ModelConfig config = LoadConfig(kNanoFlash).value();
+  config.n_routed_experts = 1'000'000'000;
+  base::ThreadPool pool(1);
+  const auto loaded = LoadedWeights::Load(TensorDirectory::Open(kNanoFlash).value(), config, pool);
+  ASSERT_FALSE(loaded.ok());
+  EXPECT_THAT(loaded.error().message,
+              HasSubstr("too few for 8 layers of 1000000000 experts (n_routed_experts)"));
+}
+
 TEST(LoadedWeights, CopiesMisalignedVectors) {
   EditableCheckpoint checkpoint(kDefault);
   checkpoint.tensors.insert(checkpoint.tensors.begin(), {"odd", DType::kU8, {1}, "x"});
