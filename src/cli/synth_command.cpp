@@ -144,11 +144,10 @@ void AddSynthCommand(CommandLine& command_line) {
       {.name = "synth",
        .group = kModelGroup,
        .summary = "Write a random checkpoint in the official layout",
-       .details =
-           "The checkpoint has every tensor of the real one, of the same type and shape, with\n"
-           "random values: for measuring speed and for trying out. The free disk space is\n"
-           "checked first. A directory that holds an earlier result is replaced; any other\n"
-           "that is not empty is refused.",
+       .details = "The checkpoint has every tensor of the real one, of the same type and shape,\n"
+                  "with random values: for measuring speed and for trying out. The free disk\n"
+                  "space is checked first. A directory that holds an earlier result is replaced;\n"
+                  "any other that is not empty is refused.",
        .examples = "fathom synth --like flash --layers 4 --experts 16 --out /tmp/flash-4\n"
                    "fathom inspect /tmp/flash-4"},
       [options] { return Synth(*options); });
