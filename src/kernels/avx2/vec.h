@@ -161,6 +161,9 @@ inline I32x16 Select(Mask mask, I32x16 yes, I32x16 no) {
   return {_mm256_blendv_epi8(no.lo, yes.lo, mask.lo), _mm256_blendv_epi8(no.hi, yes.hi, mask.hi)};
 }
 
+// 16 registers do not hold a tile and all its operands: the compiler may choose.
+inline F32x16 Pinned(F32x16 a) { return a; }
+
 inline F32x16 LookUpE2m1(I32x16 codes) {
   // A register holds the 8 magnitudes; bit 3 of the code becomes the sign.
   const __m256 magnitudes = _mm256_setr_ps(0.0f, 0.5f, 1.0f, 1.5f, 2.0f, 3.0f, 4.0f, 6.0f);

@@ -121,6 +121,13 @@ inline I32x16 Select(Mask mask, I32x16 yes, I32x16 no) {
   return {_mm512_mask_blend_epi32(mask, no.v, yes.v)};
 }
 
+/// Keeps an operand of a tile in its register. GCC would load it from memory again for each use:
+/// for a tile of 4 rows and 3 tokens with two sums, that made loads the limit and cost a third.
+inline F32x16 Pinned(F32x16 a) {
+  asm("" : "+v"(a.v));
+  return a;
+}
+
 /// The values of E2M1 codes; bits above the low four are ignored.
 inline F32x16 LookUpE2m1(I32x16 codes) {
   const __m512 values = _mm512_setr_ps(0.0f, 0.5f, 1.0f, 1.5f, 2.0f, 3.0f, 4.0f, 6.0f, -0.0f, -0.5f,

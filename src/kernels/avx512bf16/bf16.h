@@ -37,7 +37,11 @@ struct Bf16Product {
   static constexpr int64_t kPanelCols = 1024;
   static constexpr int64_t kBlockTokens = 64;
 
-  static Bf16x32 Load(const uint16_t* p) { return Bf16x32::Load(p); }
+  static Bf16x32 Load(const uint16_t* p) {
+    Bf16x32 operand = Bf16x32::Load(p);
+    asm("" : "+v"(operand.v));  // as avx512::Pinned
+    return operand;
+  }
   static F32x16 Dot(Bf16x32 w, Bf16x32 x, F32x16 sum) { return AddDots(w, x, sum); }
 };
 

@@ -22,7 +22,7 @@ struct FloatProduct {
   static constexpr int64_t kPanelCols = 512;
   static constexpr int64_t kBlockTokens = 32;
 
-  static F Load(const float* p) { return F::Load(p); }
+  static F Load(const float* p) { return Pinned(F::Load(p)); }
   static F Dot(F w, F x, F sum) { return MulAdd(w, x, sum); }
 };
 

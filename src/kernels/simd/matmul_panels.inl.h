@@ -44,19 +44,23 @@ struct PanelScratch {
   alignas(64) float sums[Product::kSections * kPanelRows * kTokens * 16];
 };
 
-/// The running sums of a tile, kTileRows rows by kTokens tokens.
+/// The running sums of a tile, kTileRows rows by kTokens tokens. They stay in registers only if
+/// every loop over them is unrolled and every function inlined: hence the pragmas and attributes.
 template <class Product, int kTokens>
 struct TileSums {
   using Vec = typename Product::Vec;
   static constexpr int kCount = Product::kSections * Product::kTileRows * kTokens;
 
   void Clear() {
+#pragma GCC unroll 32
     for (Vec& sum : flat) sum = Vec::Zero();
   }
   void Load(const float* stored) {
+#pragma GCC unroll 32
     for (int i = 0; i < kCount; ++i) flat[i] = Vec::Load(stored + 16 * i);
   }
   void Store(float* stored) const {
+#pragma GCC unroll 32
     for (int i = 0; i < kCount; ++i) flat[i].Store(stored + 16 * i);
   }
   Vec& At(int section, int row, int token) {
@@ -68,15 +72,20 @@ struct TileSums {
 
 /// Adds a chunk of columns to a tile. REQUIRES: vectors % kSections == 0.
 template <class Product, int kTokens>
-void MultiplyTile(const typename Product::Element* panel, const typename Product::Element* const* x,
-                  int64_t vectors, TileSums<Product, kTokens>* sums) {
+[[gnu::always_inline]] inline void MultiplyTile(const typename Product::Element* panel,
+                                                const typename Product::Element* const* x,
+                                                int64_t vectors, TileSums<Product, kTokens>* sums) {
   for (int64_t v = 0; v < vectors; v += Product::kSections) {
+#pragma GCC unroll 4
     for (int section = 0; section < Product::kSections; ++section) {
       typename Product::Operand w[Product::kTileRows];
+#pragma GCC unroll 8
       for (int r = 0; r < Product::kTileRows; ++r)
         w[r] = Product::Load(panel + ((v + section) * kPanelRows + r) * Product::kWidth);
+#pragma GCC unroll 8
       for (int t = 0; t < kTokens; ++t) {
         const auto operand = Product::Load(x[t] + (v + section) * Product::kWidth);
+#pragma GCC unroll 8
         for (int r = 0; r < Product::kTileRows; ++r)
           sums->At(section, r, t) = Product::Dot(w[r], operand, sums->At(section, r, t));
       }
@@ -86,10 +95,13 @@ void MultiplyTile(const typename Product::Element* panel, const typename Product
 
 /// Reduces the running sums of a tile and writes its outputs, of which `rows` exist.
 template <class Product, int kTokens>
-void FinishTile(TileSums<Product, kTokens>* sums, int64_t rows, float* out, int64_t out_stride) {
+[[gnu::always_inline]] inline void FinishTile(TileSums<Product, kTokens>* sums, int64_t rows,
+                                              float* out, int64_t out_stride) {
   constexpr int kRows = Product::kTileRows;
+#pragma GCC unroll 8
   for (int t = 0; t < kTokens; ++t) {
     typename Product::Vec totals[kRows];
+#pragma GCC unroll 8
     for (int r = 0; r < kRows; ++r) {
       totals[r] = sums->At(0, r, t);
       for (int section = 1; section < Product::kSections; ++section)
