@@ -2,7 +2,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <random>
@@ -189,6 +191,26 @@ TEST(Tokenize, SaysWhereTheInputIsWrong) {
                   {.input = word});
   ExpectFailure({"tokenize", "-m", DefaultModel(), "-f", "no-such-file"}, 1, "no-such-file");
   ExpectFailure({"tokenize", "-m", NanoFlash()}, 1, "nano-flash/tokenizer.json");
+}
+
+TEST(Tokenize, ReadsOnWhereItsInputStands) {
+  TemporaryFolder folder;
+  WriteBytes(folder / "text", "skipped\nhi");
+  const std::string command =
+      fmt::format("(read line; exec {} tokenize -m {}) < {} > {}", FATHOM_PROGRAM, DefaultModel(),
+                  folder / "text", folder / "ids");
+  // The shell leaves the file's position behind the line that it reads.
+  ASSERT_EQ(std::system(command.c_str()), 0);
+  EXPECT_EQ(ReadBytes(folder / "ids"), "104 105\n");
+}
+
+TEST(CommandLine, ClosedStreamsAreFailures) {
+  const std::string fathom = std::string(FATHOM_PROGRAM) + " ";
+  for (const std::string& command :
+       Arguments{"cost >&-", "tokenize -m " + DefaultModel() + " <&-"}) {
+    const int status = std::system((fathom + command + " 2> /dev/null").c_str());
+    EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 1) << command;
+  }
 }
 
 TEST(Encode, PrintsThePromptAndNothingElse) {

@@ -1,6 +1,11 @@
 #include "cli/input.h"
 
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
 #include <charconv>
+#include <cstring>
 
 #include "base/file.h"
 #include "text/json_field.h"
@@ -21,9 +26,16 @@ int32_t ParseId(std::string_view word) {
 
 base::Result<std::string> ReadInput(const std::string& path) {
   if (path != "-") return base::ReadFile(path);
-  auto text = base::ReadFile("/dev/stdin");
-  if (!text.ok()) return base::MakeError("standard input: {}", text.error().message);
-  return text;
+  // Not through /dev/stdin, which would begin a file anew that somebody has read from.
+  std::string text;
+  std::array<char, 1 << 16> buffer;
+  for (;;) {
+    const ssize_t n = ::read(STDIN_FILENO, buffer.data(), buffer.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return base::MakeError("standard input: cannot read: {}", std::strerror(errno));
+    if (n == 0) return text;
+    text.append(buffer.data(), static_cast<size_t>(n));
+  }
 }
 
 std::string InputName(const std::string& path) { return path == "-" ? "standard input" : path; }
