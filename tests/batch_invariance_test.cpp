@@ -1,6 +1,7 @@
 // Batch invariance: the logits of a position are the same bits whether its sequence was computed at
 // once, in chunks, token by token, beside others, or with another number of threads.
-#include <cstring>
+#include <algorithm>
+#include <bit>
 #include <random>
 
 #include "golden_file.h"
@@ -83,8 +84,10 @@ std::vector<int32_t> RandomIds(std::mt19937& random, int64_t vocab, size_t count
 }
 
 void ExpectSameBits(const std::vector<float>& a, const std::vector<float>& b, const char* what) {
-  ASSERT_EQ(a.size(), b.size()) << what;
-  EXPECT_EQ(std::memcmp(a.data(), b.data(), a.size() * sizeof(float)), 0) << what;
+  const auto same = [](float x, float y) {
+    return std::bit_cast<uint32_t>(x) == std::bit_cast<uint32_t>(y);
+  };
+  EXPECT_TRUE(std::equal(a.begin(), a.end(), b.begin(), b.end(), same)) << what;
 }
 
 Logits RunAtOnce(TestModel& test, const std::vector<int32_t>& ids, int threads) {
@@ -105,7 +108,7 @@ class BatchInvariance : public testing::TestWithParam<const char*> {
 TEST_P(BatchInvariance, ChunksOfAnySize) {
   const auto ids = RandomIds(random_, test_.config.vocab_size, 290);
   const Logits whole = RunAtOnce(test_, ids, 2);
-  for (const size_t chunk : {1, 3, 4, 7, 64, 128, 200}) {
+  for (const size_t chunk : {1, 3, 7, 64, 200}) {
     Runner runner(test_, 2);
     auto sequence = runner.Start(ids);
     Runner::Sequence* one = &sequence;
