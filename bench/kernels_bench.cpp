@@ -1,0 +1,366 @@
+// Speed of the kernels of every tier that runs here, beside the machine's own ceilings measured in
+// the same run: streaming reads from memory, and the rate of vdpbf16ps with two constant operands
+// and with the distinct operands of a 4 x 6 tile, all in registers.
+//
+// One-token products run over several hundred megabytes of weights, so that no cache helps; their
+// rate is bytes of weights a second. Each benchmark first holds its result against the portable
+// tier and reports an error if they disagree. The last number of a name is that of threads.
+#include <benchmark/benchmark.h>
+#include <immintrin.h>
+
+#include <cmath>
+#include <cstring>
+#include <functional>
+#include <limits>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "base/thread_pool.h"
+#include "kernels/dispatch.h"
+#include "kernels/tiers.h"
+
+namespace fathom::kernels {
+namespace {
+
+using tensor::WeightFormat;
+using tensor::WeightMatrix;
+
+constexpr int64_t kPoolBytes = int64_t{512} << 20;
+constexpr int64_t kCheckedRows = 8;
+
+/// Random bytes that are no NaN in any format; matrices are cut from them.
+const std::vector<std::byte>& WeightPool() {
+  static const std::vector<std::byte> kPool = [] {
+    std::vector<std::byte> bytes(kPoolBytes);
+    std::mt19937_64 random(1);
+    for (size_t i = 0; i < bytes.size(); i += 8) {
+      const uint64_t eight = random() & 0xBEBEBEBEBEBEBEBEu;
+      std::memcpy(bytes.data() + i, &eight, sizeof eight);
+    }
+    return bytes;
+  }();
+  return kPool;
+}
+
+struct AlignedBuffer {
+  explicit AlignedBuffer(size_t bytes)
+      : data(static_cast<std::byte*>(std::aligned_alloc(64, (bytes + 63) / 64 * 64)), std::free) {}
+  std::unique_ptr<std::byte, decltype(&std::free)> data;
+};
+
+std::vector<float> RandomFloats(int64_t n) {
+  std::mt19937 random(2);
+  std::normal_distribution<float> normal;
+  std::vector<float> values(static_cast<size_t>(n));
+  for (float& value : values) value = normal(random);
+  return values;
+}
+
+// -- Linear layers --------------------------------------------------------------------------------
+
+struct MatmulCase {
+  const char* name;
+  WeightFormat format;
+  bool quantized;
+  int64_t rows, cols, tokens;
+};
+
+/// One case on one tier: the operands, and the product split over threads.
+class MatmulRun {
+ public:
+  MatmulRun(const KernelTable& kernels, const MatmulCase& matmul, int threads)
+      : kernels_(kernels), case_(matmul), pool_(threads), scales_(matmul.rows * matmul.cols / 32) {
+    std::mt19937 random(3);
+    for (uint8_t& scale : scales_) scale = static_cast<uint8_t>(115 + random() % 10);
+    const std::vector<float> x = RandomFloats(matmul.tokens * matmul.cols);
+    x_stride_ = static_cast<int64_t>(matmul.quantized ? kernels.activation_bytes(matmul.cols)
+                                                      : matmul.cols * sizeof(float));
+    x_ = std::make_unique<AlignedBuffer>(matmul.tokens * x_stride_);
+    for (int64_t t = 0; t < matmul.tokens; ++t) {
+      std::byte* row = x_->data.get() + t * x_stride_;
+      if (matmul.quantized)
+        kernels.quantize_activations(x.data() + t * matmul.cols, matmul.cols, matmul.format, row);
+      else
+        std::memcpy(row, x.data() + t * matmul.cols, static_cast<size_t>(x_stride_));
+    }
+    out_.resize(static_cast<size_t>(matmul.tokens * matmul.rows));
+    for (int i = 0; i < threads; ++i)
+      scratch_.emplace_back(kernels.matmul_scratch_bytes(matmul.cols));
+  }
+
+  int64_t matrix_bytes() const { return Matrix(0).rows * Matrix(0).row_bytes(); }
+  int64_t matrices() const { return kPoolBytes / matrix_bytes(); }
+
+  const std::vector<float>& Multiply(int64_t matrix) {
+    pool_.Run([&](int worker) {
+      const int64_t begin = case_.rows * worker / pool_.size();
+      const int64_t end = case_.rows * (worker + 1) / pool_.size();
+      Multiply(matrix, begin, end, scratch_[static_cast<size_t>(worker)].data.get());
+    });
+    return out_;
+  }
+  void MultiplyFirstRows() { Multiply(0, 0, kCheckedRows, scratch_[0].data.get()); }
+  const std::vector<float>& out() const { return out_; }
+
+ private:
+  WeightMatrix Matrix(int64_t i) const {
+    WeightMatrix matrix = {.format = case_.format,
+                           .rows = case_.rows,
+                           .cols = case_.cols,
+                           .data = WeightPool().data(),
+                           .scales = scales_.data()};
+    matrix.data += i * matrix.rows * matrix.row_bytes();
+    return matrix;
+  }
+  void Multiply(int64_t matrix, int64_t begin, int64_t end, std::byte* scratch) {
+    (case_.quantized ? kernels_.matmul_quantized
+                     : kernels_.matmul_float)({.weights = Matrix(matrix),
+                                               .row_begin = begin,
+                                               .row_end = end,
+                                               .x = x_->data.get(),
+                                               .x_stride = x_stride_,
+                                               .tokens = case_.tokens,
+                                               .out = out_.data() + begin,
+                                               .out_stride = case_.rows,
+                                               .scratch = scratch});
+  }
+
+  const KernelTable& kernels_;
+  const MatmulCase& case_;
+  base::ThreadPool pool_;
+  std::vector<uint8_t> scales_;
+  std::unique_ptr<AlignedBuffer> x_;
+  int64_t x_stride_ = 0;
+  std::vector<float> out_;
+  std::vector<AlignedBuffer> scratch_;
+};
+
+bool Agree(const std::vector<float>& a, const std::vector<float>& b, double tolerance) {
+  for (size_t i = 0; i < a.size(); ++i)
+    if (!(std::fabs(a[i] - b[i]) <= tolerance)) return false;
+  return true;
+}
+
+void BenchMatmul(benchmark::State& state, const KernelTable& kernels, const MatmulCase& matmul,
+                 int threads) {
+  MatmulRun run(kernels, matmul, threads);
+  MatmulRun reference(PortableKernels(), matmul, 1);
+  run.MultiplyFirstRows();
+  reference.MultiplyFirstRows();
+  double largest = 0;
+  for (float value : reference.out()) largest = std::max(largest, std::fabs(double{value}));
+  if (!Agree(run.out(), reference.out(), 1e-4 * largest))
+    return state.SkipWithError("disagrees with portable");
+  int64_t matrix = 0;
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(run.Multiply(matrix).data());
+    matrix = (matrix + 1) % run.matrices();
+  }
+  state.SetBytesProcessed(state.iterations() * run.matrix_bytes());
+  const auto macs = static_cast<double>(matmul.rows * matmul.cols * matmul.tokens);
+  state.counters["MAC/s"] = benchmark::Counter(macs * static_cast<double>(state.iterations()),
+                                               benchmark::Counter::kIsRate);
+}
+
+// -- Attention and indexer ------------------------------------------------------------------------
+
+void BenchAttend(benchmark::State& state, const KernelTable& kernels) {
+  constexpr int64_t kDim = 512, kRows = 640;
+  const std::vector<float> query = RandomFloats(kAttentionHeads * kDim);
+  const std::vector<float> rows = RandomFloats(kRows * kDim);
+  const auto attend = [&](const KernelTable& table) {
+    std::vector<float> max(kAttentionHeads, -std::numeric_limits<float>::infinity());
+    std::vector<float> sum(kAttentionHeads), out(kAttentionHeads * kDim);
+    for (int64_t r = 0; r < kRows; r += kAttentionTile)
+      table.attend({.query = query.data(),
+                    .heads = kAttentionHeads,
+                    .head_dim = kDim,
+                    .rows = rows.data() + r * kDim,
+                    .count = kAttentionTile,
+                    .scale = 0.0442f,
+                    .max = max.data(),
+                    .sum = sum.data(),
+                    .out = out.data()});
+    return out;
+  };
+  if (!Agree(attend(kernels), attend(PortableKernels()), 1e-2))
+    return state.SkipWithError("disagrees with portable");
+  for (auto _ : state) benchmark::DoNotOptimize(attend(kernels));
+  state.counters["MAC/s"] = benchmark::Counter(
+      2.0 * kAttentionHeads * kRows * kDim * static_cast<double>(state.iterations()),
+      benchmark::Counter::kIsRate);
+}
+
+void BenchIndexScores(benchmark::State& state, const KernelTable& kernels) {
+  constexpr int64_t kHeads = 64, kTiles = 1024;
+  const IndexKeyLayout layout{128};
+  std::vector<int8_t> query(kHeads * layout.dim);
+  for (size_t i = 0; i < query.size(); ++i) query[i] = static_cast<int8_t>(i * 7 % 25) - 12;
+  const std::vector<float> scales(kHeads * layout.dim / 32, 0.25f);
+  const std::vector<float> weights = RandomFloats(kHeads);
+  std::vector<float> scores(kTiles * kIndexTile);
+  const auto score = [&](const KernelTable& table) {
+    table.index_scores({.query = query.data(),
+                        .query_scales = scales.data(),
+                        .head_weights = weights.data(),
+                        .heads = kHeads,
+                        .layout = layout,
+                        .keys = WeightPool().data(),
+                        .tiles = kTiles,
+                        .scores = scores.data()});
+    return scores.data();
+  };
+  score(PortableKernels());
+  const std::vector<float> want = scores;
+  score(kernels);
+  if (std::memcmp(want.data(), scores.data(), want.size() * sizeof(float)) != 0)
+    return state.SkipWithError("disagrees with portable");
+  for (auto _ : state) benchmark::DoNotOptimize(score(kernels));
+  state.counters["MAC/s"] = benchmark::Counter(
+      static_cast<double>(kHeads * layout.dim * kTiles * kIndexTile * state.iterations()),
+      benchmark::Counter::kIsRate);
+}
+
+void BenchUnpackRows(benchmark::State& state, const KernelTable& kernels) {
+  constexpr RowLayout kLayout{512, 64};
+  constexpr int64_t kRows = 4096;
+  std::vector<const std::byte*> rows;
+  for (int64_t r = 0; r < kRows; ++r) rows.push_back(WeightPool().data() + r * kLayout.row_bytes());
+  std::vector<float> out(32 * 512);
+  std::vector<float> want(out.size());
+  PortableKernels().unpack_rows(rows.data(), 32, kLayout, want.data());
+  kernels.unpack_rows(rows.data(), 32, kLayout, out.data());
+  if (std::memcmp(want.data(), out.data(), out.size() * sizeof(float)) != 0)
+    return state.SkipWithError("disagrees with portable");
+  for (auto _ : state)
+    for (int64_t r = 0; r < kRows; r += 32)
+      kernels.unpack_rows(rows.data() + r, 32, kLayout, out.data());
+  state.SetBytesProcessed(state.iterations() * kRows * kLayout.row_bytes());
+}
+
+void BenchQuantize(benchmark::State& state, const KernelTable& kernels) {
+  constexpr int64_t kCols = 4096;
+  const std::vector<float> x = RandomFloats(kCols);
+  std::vector<std::byte> out(kernels.activation_bytes(kCols));
+  for (auto _ : state)
+    kernels.quantize_activations(x.data(), kCols, WeightFormat::kE4m3, out.data());
+  state.SetItemsProcessed(state.iterations() * kCols);
+}
+
+// -- Ceilings -------------------------------------------------------------------------------------
+
+__attribute__((target("avx512f"))) void ReadAll(const std::byte* from, int64_t bytes) {
+  __m512i sums[2] = {};
+  for (int64_t i = 0; i < bytes; i += 128)
+    for (int j = 0; j < 2; ++j)
+      sums[j] = _mm512_add_epi32(sums[j], _mm512_loadu_si512(from + i + 64 * j));
+  asm volatile("" ::"v"(sums[0]), "v"(sums[1]));
+}
+
+void BenchRead(benchmark::State& state, int threads) {
+  base::ThreadPool pool(threads);
+  const std::byte* data = WeightPool().data();
+  for (auto _ : state)
+    pool.Run([&](int worker) {
+      const int64_t share = kPoolBytes / threads;
+      ReadAll(data + worker * share, share);
+    });
+  state.SetBytesProcessed(state.iterations() * kPoolBytes);
+}
+
+// kRows * kTokens running sums; every operand in a register.
+template <int kRows, int kTokens>
+__attribute__((target("avx512f,avx512bf16"))) void DotTile(int64_t steps) {
+  __m512 sums[kRows][kTokens] = {};
+  __m512i w[kRows] = {};
+  __m512i x[kTokens] = {};
+  for (int64_t i = 0; i < steps; ++i) {
+#pragma GCC unroll 8
+    for (__m512i& operand : w) asm volatile("" : "+v"(operand));
+#pragma GCC unroll 16
+    for (int t = 0; t < kTokens; ++t) {
+      __m512i operand = t < kRows ? w[t] : x[t];  // the registers hold 24 sums and few operands
+#pragma GCC unroll 8
+      for (int r = 0; r < kRows; ++r)
+        sums[r][t] = _mm512_dpbf16_ps(sums[r][t], reinterpret_cast<__m512bh>(w[r]),
+                                      reinterpret_cast<__m512bh>(operand));
+    }
+  }
+  for (auto& row : sums)
+    for (__m512& sum : row) asm volatile("" ::"v"(sum));
+}
+
+template <int kRows, int kTokens>
+void BenchDots(benchmark::State& state, int threads) {
+  base::ThreadPool pool(threads);
+  constexpr int64_t kSteps = 1 << 20;
+  for (auto _ : state) pool.Run([](int) { DotTile<kRows, kTokens>(kSteps); });
+  state.counters["MAC/s"] = benchmark::Counter(
+      static_cast<double>(state.iterations() * kSteps * kRows * kTokens * 32 * threads),
+      benchmark::Counter::kIsRate);
+}
+
+constexpr MatmulCase kCases[] = {
+    {"e4m3_1", WeightFormat::kE4m3, true, 4096, 4096, 1},
+    {"e4m3_4", WeightFormat::kE4m3, true, 4096, 4096, 4},
+    {"e4m3_8", WeightFormat::kE4m3, true, 4096, 4096, 8},
+    {"e4m3_64", WeightFormat::kE4m3, true, 1024, 4096, 64},
+    {"e2m1_1", WeightFormat::kE2m1, true, 2048, 4096, 1},
+    {"e2m1_4", WeightFormat::kE2m1, true, 2048, 4096, 4},
+    {"e2m1_8", WeightFormat::kE2m1, true, 2048, 4096, 8},
+    {"e2m1_64", WeightFormat::kE2m1, true, 1024, 4096, 64},
+    {"e4m3_float_1", WeightFormat::kE4m3, false, 4096, 4096, 1},
+    {"e4m3_float_64", WeightFormat::kE4m3, false, 1024, 4096, 64},
+    {"bf16_float_1", WeightFormat::kBf16, false, 4096, 4096, 1},
+    {"bf16_float_64", WeightFormat::kBf16, false, 1024, 4096, 64},
+    {"f32_float_1", WeightFormat::kF32, false, 24, 16384, 1},
+};
+
+void Register(const std::string& name, std::function<void(benchmark::State&)> run) {
+  benchmark::RegisterBenchmark(name.c_str(), [run](benchmark::State& state) { run(state); })
+      ->UseRealTime()
+      ->Unit(benchmark::kMillisecond);
+}
+
+void RegisterAll() {
+  for (int threads : {1, 2}) {
+    if (__builtin_cpu_supports("avx512f"))
+      Register("ceiling/read/" + std::to_string(threads),
+               [threads](benchmark::State& state) { BenchRead(state, threads); });
+    if (!__builtin_cpu_supports("avx512bf16")) continue;
+    Register("ceiling/vdpbf16ps/" + std::to_string(threads),
+             [threads](benchmark::State& state) { BenchDots<1, 16>(state, threads); });
+    Register("ceiling/vdpbf16ps_tile/" + std::to_string(threads),
+             [threads](benchmark::State& state) { BenchDots<4, 6>(state, threads); });
+  }
+  for (const KernelTable* kernels : SupportedKernels()) {
+    const std::string tier = kernels->name;
+    for (const MatmulCase& matmul : kCases)
+      for (int threads : {1, 2})
+        Register(tier + "/" + matmul.name + "/" + std::to_string(threads),
+                 [kernels, &matmul, threads](benchmark::State& state) {
+                   BenchMatmul(state, *kernels, matmul, threads);
+                 });
+    const auto single = [&](const char* name, auto bench) {
+      Register(tier + "/" + name + "/1",
+               [kernels, bench](benchmark::State& state) { bench(state, *kernels); });
+    };
+    single("attend", BenchAttend);
+    single("index_scores", BenchIndexScores);
+    single("unpack_rows", BenchUnpackRows);
+    single("quantize_activations", BenchQuantize);
+  }
+}
+
+}  // namespace
+}  // namespace fathom::kernels
+
+int main(int argc, char** argv) {
+  fathom::kernels::RegisterAll();
+  benchmark::Initialize(&argc, argv);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
+  benchmark::RunSpecifiedBenchmarks();
+  return 0;
+}
