@@ -304,10 +304,12 @@ void BenchDots(benchmark::State& state, int threads) {
 
 constexpr MatmulCase kCases[] = {
     {"e4m3_1", WeightFormat::kE4m3, true, 4096, 4096, 1},
+    {"e4m3_2", WeightFormat::kE4m3, true, 4096, 4096, 2},
     {"e4m3_4", WeightFormat::kE4m3, true, 4096, 4096, 4},
     {"e4m3_8", WeightFormat::kE4m3, true, 4096, 4096, 8},
     {"e4m3_64", WeightFormat::kE4m3, true, 1024, 4096, 64},
     {"e2m1_1", WeightFormat::kE2m1, true, 2048, 4096, 1},
+    {"e2m1_2", WeightFormat::kE2m1, true, 2048, 4096, 2},
     {"e2m1_4", WeightFormat::kE2m1, true, 2048, 4096, 4},
     {"e2m1_8", WeightFormat::kE2m1, true, 2048, 4096, 8},
     {"e2m1_64", WeightFormat::kE2m1, true, 1024, 4096, 64},

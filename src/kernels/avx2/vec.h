@@ -64,11 +64,11 @@ struct I32x16 {
 struct F32x16 {
   using Ints = I32x16;
 
-  // 16 registers hold a tile of 2 x 3 pairs, the rows' halves and one activation.
-  static constexpr int kTileRows = 2;
+  // 16 registers hold one row by three tokens, with two sums each, and their operands.
+  static constexpr int kTileRows = 1;
   static constexpr int kTileTokens = 3;
   static constexpr int kTileHeads = 2;
-  static constexpr int kDirectTokens = 4;
+  static constexpr int kDirectTokens = 3;
 
   __m256 lo, hi;
 

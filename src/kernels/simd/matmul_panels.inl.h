@@ -70,27 +70,37 @@ struct TileSums {
   Vec flat[kCount];
 };
 
-/// Adds a chunk of columns to a tile. REQUIRES: vectors % kSections == 0.
+/// Adds vector v of the rows and tokens to the sums of one section.
+template <class Product, int kTokens>
+[[gnu::always_inline]] inline void AddVector(const typename Product::Element* panel,
+                                             const typename Product::Element* const* x, int64_t v,
+                                             int section, TileSums<Product, kTokens>* sums) {
+  typename Product::Operand w[Product::kTileRows];
+#pragma GCC unroll 8
+  for (int r = 0; r < Product::kTileRows; ++r)
+    w[r] = Product::Load(panel + (v * kPanelRows + r) * Product::kWidth);
+#pragma GCC unroll 8
+  for (int t = 0; t < kTokens; ++t) {
+    const auto operand = Product::Load(x[t] + v * Product::kWidth);
+#pragma GCC unroll 8
+    for (int r = 0; r < Product::kTileRows; ++r)
+      sums->At(section, r, t) = Product::Dot(w[r], operand, sums->At(section, r, t));
+  }
+}
+
+/// Adds a chunk of columns to a tile.
 template <class Product, int kTokens>
 [[gnu::always_inline]] inline void MultiplyTile(const typename Product::Element* panel,
                                                 const typename Product::Element* const* x,
                                                 int64_t vectors, TileSums<Product, kTokens>* sums) {
-  for (int64_t v = 0; v < vectors; v += Product::kSections) {
+  int64_t v = 0;
+  for (; v + Product::kSections <= vectors; v += Product::kSections) {
 #pragma GCC unroll 4
-    for (int section = 0; section < Product::kSections; ++section) {
-      typename Product::Operand w[Product::kTileRows];
-#pragma GCC unroll 8
-      for (int r = 0; r < Product::kTileRows; ++r)
-        w[r] = Product::Load(panel + ((v + section) * kPanelRows + r) * Product::kWidth);
-#pragma GCC unroll 8
-      for (int t = 0; t < kTokens; ++t) {
-        const auto operand = Product::Load(x[t] + (v + section) * Product::kWidth);
-#pragma GCC unroll 8
-        for (int r = 0; r < Product::kTileRows; ++r)
-          sums->At(section, r, t) = Product::Dot(w[r], operand, sums->At(section, r, t));
-      }
-    }
+    for (int section = 0; section < Product::kSections; ++section)
+      AddVector<Product, kTokens>(panel, x, v + section, section, sums);
   }
+  static_assert(Product::kSections <= 2);
+  if (v < vectors) AddVector<Product, kTokens>(panel, x, v, 0, sums);
 }
 
 /// Reduces the running sums of a tile and writes its outputs, of which `rows` exist.
