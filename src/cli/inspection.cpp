@@ -54,7 +54,8 @@ void CheckTokenizer(Inspection& inspection) {
 
 base::Result<Inspection> InspectCheckpoint(const std::string& directory, base::ThreadPool& pool,
                                            const checkpoint::Progress& progress) {
-  Inspection inspection{.directory = directory};
+  Inspection inspection;
+  inspection.directory = directory;
   FATHOM_ASSIGN(inspection.config, model::LoadConfig(directory));
   FATHOM_ASSIGN(const kernels::KernelTable* isa, kernels::SelectKernels());
   inspection.isa = isa->name;
