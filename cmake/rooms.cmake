@@ -34,7 +34,9 @@ function(fathom_test name)
   add_executable(${name} ${TEST_SOURCES})
   target_link_libraries(${name} PRIVATE ${TEST_LINK} GTest::gtest GTest::gmock GTest::gtest_main)
   target_compile_definitions(${name} PRIVATE FATHOM_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+  # Read by sanitized builds only.
+  set(leaks LSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tools/lsan.supp)
   gtest_discover_tests(${name} NO_PRETTY_VALUES DISCOVERY_TIMEOUT 60
-    PROPERTIES TIMEOUT 600 LABELS ${name} PROCESSORS ${TEST_THREADS})
+    PROPERTIES TIMEOUT 600 LABELS ${name} PROCESSORS ${TEST_THREADS} ENVIRONMENT ${leaks})
 endfunction()
 include(GoogleTest)
