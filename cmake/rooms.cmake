@@ -35,7 +35,7 @@ function(fathom_test name)
   target_link_libraries(${name} PRIVATE ${TEST_LINK} GTest::gtest GTest::gmock GTest::gtest_main)
   target_compile_definitions(${name} PRIVATE FATHOM_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
   # Read by sanitized builds only.
-  set(leaks LSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tools/lsan.supp)
+  set(leaks LSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tools/lsan.supp:print_suppressions=0)
   gtest_discover_tests(${name} NO_PRETTY_VALUES DISCOVERY_TIMEOUT 60
     PROPERTIES TIMEOUT 600 LABELS ${name} PROCESSORS ${TEST_THREADS} ENVIRONMENT ${leaks})
 endfunction()
