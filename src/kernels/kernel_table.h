@@ -20,6 +20,10 @@ namespace fathom::kernels {
 /// Most rows, and most heads, that one call of `attend` takes.
 inline constexpr int64_t kAttentionTile = 32;
 inline constexpr int64_t kAttentionHeads = 32;
+/// Largest dimension of an indexer key.
+inline constexpr int64_t kMaxIndexDim = 1024;
+/// Most streams that `mix_streams` takes.
+inline constexpr int64_t kMaxStreams = 16;
 
 using numerics::IndexKeyLayout;
 using numerics::kIndexTile;
@@ -40,7 +44,7 @@ struct MatmulArgs {
 };
 
 /// Scores of one query position against tiles of indexer keys (paper, section 2.3.1).
-/// REQUIRES: layout.dim is a multiple of 32, at most 1024.
+/// REQUIRES: layout.dim is a multiple of 32, at most kMaxIndexDim.
 struct IndexScoreArgs {
   const int8_t* query = nullptr;        ///< [heads, dim]: twice the E2M1 values
   const float* query_scales = nullptr;  ///< [heads, dim/32]: block scales times 1/4
@@ -107,7 +111,7 @@ struct KernelTable {
                        float* out) noexcept;
 
   /// Hyper-connection update in place: streams'[j] = post[j] * y + sum_i combine[i, j] *
-  /// streams[i]. REQUIRES: n % 16 == 0, count <= 16.
+  /// streams[i]. REQUIRES: n % 16 == 0, count <= kMaxStreams.
   void (*mix_streams)(const float* y, const float* post, const float* combine, int64_t count,
                       int64_t n, float* streams) noexcept;
 
@@ -124,7 +128,8 @@ struct KernelTable {
   void (*rotate)(float* x, int64_t count, int64_t stride, const float* cosines, const float* sines,
                  int64_t pairs) noexcept;
 
-  /// In place y = H x / sqrt(n), Sylvester order. REQUIRES: n is a power of two, 32 .. 1024.
+  /// In place y = H x / sqrt(n), Sylvester order. REQUIRES: n is a power of two, 32 ..
+  /// kMaxIndexDim.
   void (*hadamard)(float* x, int64_t n) noexcept;
 
   // -- KV rows ------------------------------------------------------------------------------------

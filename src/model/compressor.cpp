@@ -62,8 +62,9 @@ void NormaliseAndRotate(Pass& pass, const CompressorPart& part, const Rope& rope
                         float* row) {
   const auto& kernels = pass.ops.kernels;
   const int64_t pairs = rope.pairs();
-  float cosines[512];
-  float sines[512];
+  // An indexer key holds the rotated dimensions too.
+  float cosines[kernels::kMaxIndexDim / 2];
+  float sines[kernels::kMaxIndexDim / 2];
   kernels.rms_norm(row, part.weights.norm, pass.config.rms_norm_eps, part.dim, row);
   rope.Rotation(index * pass.plan().compress_ratio, cosines, sines);
   kernels.rotate(row + part.dim - 2 * pairs, 1, 0, cosines, sines, pairs);

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/file.h"
+#include "kernels/kernel_table.h"
 
 namespace fathom::model {
 namespace {
@@ -50,14 +51,14 @@ constexpr IntegerKey kIntegerKeys[] = {
     {"o_lora_rank", &ModelConfig::o_lora_rank},
     {"sliding_window", &ModelConfig::sliding_window, 1, 1, kMaxWindow},
     {"index_n_heads", &ModelConfig::index_n_heads},
-    {"index_head_dim", &ModelConfig::index_head_dim, 32},
+    {"index_head_dim", &ModelConfig::index_head_dim, 32, 1, kernels::kMaxIndexDim},
     {"index_topk", &ModelConfig::index_topk, 1, 1, kMaxTopk},
     {"n_routed_experts", &ModelConfig::n_routed_experts},
     {"num_experts_per_tok", &ModelConfig::num_experts_per_tok},
     {"n_shared_experts", &ModelConfig::n_shared_experts},
     {"moe_intermediate_size", &ModelConfig::moe_intermediate_size, 1, 128},
     {"num_hash_layers", &ModelConfig::num_hash_layers, 0},
-    {"hc_mult", &ModelConfig::hc_mult},
+    {"hc_mult", &ModelConfig::hc_mult, 1, 1, kernels::kMaxStreams},
     {"hc_sinkhorn_iters", &ModelConfig::hc_sinkhorn_iters, 1, 1, kMaxSinkhornIterations},
     {"vocab_size", &ModelConfig::vocab_size},
     {"max_position_embeddings", &ModelConfig::max_position_embeddings},

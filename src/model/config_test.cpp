@@ -193,7 +193,9 @@ constexpr Refused kTypesAndRanges[] = {
     {"/index_topk", "18446744073709551615",
      "index_topk: expected an integer from 1 to 65536, found 18446744073709551615"},
     {"/hc_mult", "[4, [1]]",
-     "hc_mult: expected an integer from 1 to 2147483647, found a list of lists or objects"},
+     "hc_mult: expected an integer from 1 to 16, found a list of lists or objects"},
+    {"/hc_mult", "17", "hc_mult: expected an integer from 1 to 16, found 17"},
+    {"/index_head_dim", "2048", "index_head_dim: expected an integer from 32 to 1024, found 2048"},
     {"/n_shared_experts", "0",
      "n_shared_experts: expected an integer from 1 to 2147483647, found 0"},
     {"/hc_sinkhorn_iters", "true",
@@ -295,7 +297,7 @@ TEST(Config, IgnoresWhatChangesNothing) {
 TEST(Config, RefusesSizesWhoseCountsOverflow) {
   constexpr int64_t kLargest = 2147483647;
   for (const char* key : {"vocab_size", "index_n_heads", "n_routed_experts", "n_shared_experts",
-                          "hc_mult", "max_position_embeddings"}) {
+                          "max_position_embeddings"}) {
     Json json = SmallWith("/hidden_size", int64_t{1} << 28);
     json["head_dim"] = 64 + (int64_t{1} << 26);
     json["q_lora_rank"] = int64_t{1} << 26;

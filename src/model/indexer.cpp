@@ -7,6 +7,7 @@
 namespace fathom::model {
 namespace {
 
+using kernels::kMaxIndexDim;
 using numerics::kFp4Block;
 using numerics::kIndexTile;
 
@@ -38,8 +39,8 @@ void EncodeQuery(Pass& pass, int64_t token) {
   const auto rotation = pass.batch.rotation(token, true);
   kernels.rotate(query + dim - rope_dim, heads, dim, rotation.cosines, rotation.sines,
                  rope_dim / 2);
-  uint8_t codes[1024];
-  uint8_t scales[1024 / kFp4Block];
+  uint8_t codes[kMaxIndexDim];
+  uint8_t scales[kMaxIndexDim / kFp4Block];
   for (int64_t h = 0; h < heads; ++h) {
     kernels.hadamard(query + h * dim, dim);
     kernels.quantize_e2m1(query + h * dim, dim, codes, scales);
@@ -77,8 +78,8 @@ void AppendIndexKeys(Pass& pass, const IndexerWeights& weights) {
   }
   CompressBlocks(pass, IndexerCompressor(pass, weights),
                  [&](kv::LayerCache& cache, int64_t index, float* key, int) {
-                   uint8_t codes[1024];
-                   uint8_t scales[1024 / kFp4Block];
+                   uint8_t codes[kMaxIndexDim];
+                   uint8_t scales[kMaxIndexDim / kFp4Block];
                    pass.ops.kernels.hadamard(key, dim);
                    pass.ops.kernels.quantize_e2m1(key, dim, codes, scales);
                    StoreKey(codes, scales, dim, index % kIndexTile,

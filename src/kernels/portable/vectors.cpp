@@ -32,7 +32,7 @@ void WeightedSum(const float* streams, const float* weights, int64_t count, int6
 
 void MixStreams(const float* y, const float* post, const float* combine, int64_t count, int64_t n,
                 float* streams) noexcept {
-  float mixed[16];
+  float mixed[kMaxStreams];
   for (int64_t d = 0; d < n; ++d) {
     for (int64_t j = 0; j < count; ++j) {
       mixed[j] = post[j] * y[d];

@@ -105,7 +105,7 @@ void ScoreTiles(const IndexScoreArgs& args, int64_t first_tile, int64_t begin, i
 
 template <class F, class Dots>
 void IndexScores(const IndexScoreArgs& args) noexcept {
-  constexpr int64_t kMaxBlocks = 1024 / numerics::kFp4Block;
+  constexpr int64_t kMaxBlocks = kMaxIndexDim / numerics::kFp4Block;
   const int64_t blocks = args.layout.dim / numerics::kFp4Block;
   for (int64_t begin = 0; begin < args.heads; begin += kScoreHeads) {
     const int64_t end = std::min(begin + kScoreHeads, args.heads);

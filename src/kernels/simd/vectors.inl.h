@@ -38,7 +38,7 @@ template <class F>
 void MixStreams(const float* y, const float* post, const float* combine, int64_t count, int64_t n,
                 float* streams) noexcept {
   for (int64_t d = 0; d < n; d += 16) {
-    F old[16];
+    F old[kMaxStreams];
     for (int64_t i = 0; i < count; ++i) old[i] = F::Load(streams + i * n + d);
     for (int64_t j = 0; j < count; ++j) {
       F mixed = F::Broadcast(post[j]) * F::Load(y + d);
