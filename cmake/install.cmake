@@ -14,8 +14,8 @@ set_target_properties(fathom_library PROPERTIES OUTPUT_NAME fathom EXPORT_NAME f
 target_compile_features(fathom_library PUBLIC cxx_std_20)
 target_include_directories(fathom_library INTERFACE
   $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
-# PCRE2 by name: whoever links the archive needs no pkg-config to find it.
-target_link_libraries(fathom_library PRIVATE fmt::fmt Threads::Threads pcre2-8)
+# PCRE2 and liburing by name: whoever links the archive needs no pkg-config to find them.
+target_link_libraries(fathom_library PRIVATE fmt::fmt Threads::Threads pcre2-8 uring)
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/fathom)
 write_basic_package_version_file(fathom-config-version.cmake COMPATIBILITY SameMinorVersion)

@@ -1,0 +1,71 @@
+#include "base/open_file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+namespace fathom::base {
+namespace {
+
+Error SystemError(const std::string& path, const char* action) {
+  return MakeError("{}: cannot {}: {}", path, action, std::strerror(errno));
+}
+
+}  // namespace
+
+Result<OpenFile> OpenFile::Open(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return SystemError(path, "open");
+  OpenFile file(path, fd, 0);
+  struct stat info {};
+  if (::fstat(fd, &info) != 0) return SystemError(path, "read its size");
+  if (!S_ISREG(info.st_mode)) return MakeError("{}: not a regular file", path);
+  file.size_ = static_cast<uint64_t>(info.st_size);
+  return file;
+}
+
+OpenFile::OpenFile(OpenFile&& other) noexcept
+    : path_(std::move(other.path_)), fd_(std::exchange(other.fd_, -1)), size_(other.size_) {}
+
+OpenFile& OpenFile::operator=(OpenFile&& other) noexcept {
+  std::swap(path_, other.path_);
+  std::swap(fd_, other.fd_);
+  std::swap(size_, other.size_);
+  return *this;
+}
+
+OpenFile::~OpenFile() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+Status OpenFile::ReadAt(uint64_t offset, std::span<std::byte> out) const {
+  while (!out.empty()) {
+    const ssize_t n = ::pread(fd_, out.data(), out.size(), static_cast<off_t>(offset));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return SystemError(path_, "read");
+    if (n == 0) return MakeError("{}: ends at byte {}: truncated?", path_, offset);
+    out = out.subspan(static_cast<size_t>(n));
+    offset += static_cast<uint64_t>(n);
+  }
+  return {};
+}
+
+// Some file systems take the flag and refuse the reads, so one is tried.
+bool OpenFile::UseDirect() {
+  const int flags = ::fcntl(fd_, F_GETFL);
+  if (flags < 0 || ::fcntl(fd_, F_SETFL, flags | O_DIRECT) != 0) return false;
+  alignas(kDirectBlock) std::byte block[kDirectBlock];
+  if (::pread(fd_, block, sizeof block, 0) >= 0) return true;
+  ::fcntl(fd_, F_SETFL, flags);
+  return false;
+}
+
+void OpenFile::ForgetCached(uint64_t offset, uint64_t bytes) const {
+  ::posix_fadvise(fd_, static_cast<off_t>(offset), static_cast<off_t>(bytes), POSIX_FADV_DONTNEED);
+}
+
+}  // namespace fathom::base
