@@ -278,7 +278,7 @@ TEST(OpenFile, ReadsAnywhereAndNamesItsEnd) {
   ExpectBytes(bytes.data(), 1234, bytes.size());
   std::filesystem::resize_file(numbered.path(), 4000);
   EXPECT_EQ(file->ReadAt(1234, bytes).error().message,
-            numbered.path() + ": ends at byte 4000: truncated?");
+            numbered.path() + ": ends before byte 4000: truncated?");
   EXPECT_EQ(OpenFile::Open("/nonexistent/x").error().message,
             "/nonexistent/x: cannot open: No such file or directory");
   EXPECT_EQ(OpenFile::Open("/tmp").error().message, "/tmp: not a regular file");

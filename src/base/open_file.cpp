@@ -47,7 +47,7 @@ Status OpenFile::ReadAt(uint64_t offset, std::span<std::byte> out) const {
     const ssize_t n = ::pread(fd_, out.data(), out.size(), static_cast<off_t>(offset));
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return SystemError(path_, "read");
-    if (n == 0) return MakeError("{}: ends at byte {}: truncated?", path_, offset);
+    if (n == 0) return MakeError("{}: ends before byte {}: truncated?", path_, offset);
     out = out.subspan(static_cast<size_t>(n));
     offset += static_cast<uint64_t>(n);
   }

@@ -1,12 +1,13 @@
 #include "checkpoint/directory.h"
 
 #include <algorithm>
+#include <cstring>
 #include <filesystem>
+#include <numeric>
 #include <system_error>
 
 #include "checkpoint/index.h"
 #include "checkpoint/json_events.h"
-#include "checkpoint/safetensors.h"
 
 namespace fathom::checkpoint {
 namespace {
@@ -75,8 +76,8 @@ base::Status CompareWithIndex(const TensorDirectory& directory, const ShardIndex
 }  // namespace
 
 base::Result<TensorDirectory> TensorDirectory::Open(const std::string& path,
-                                                    const Progress& progress) {
-  TensorDirectory directory(path);
+                                                    const Progress& progress, Access access) {
+  TensorDirectory directory(path, access);
   const std::string index_path = Join(path, kIndexFile);
   if (Exists(index_path)) {
     FATHOM_ASSIGN(const std::string json, base::ReadFile(index_path));
@@ -94,30 +95,66 @@ base::Result<TensorDirectory> TensorDirectory::Open(const std::string& path,
 
 base::Status TensorDirectory::AddFiles(const std::vector<std::string>& names,
                                        const Progress& progress) {
-  uint64_t bytes = 0;
+  std::vector<uint64_t> sizes;
   for (const std::string& name : names) {
-    FATHOM_ASSIGN(base::MappedFile file, base::MappedFile::Open(Join(path_, name)));
-    bytes += file.bytes().size();
-    files_.push_back(std::move(file));
+    FATHOM_ASSIGN(const uint64_t size, AddFile(Join(path_, name)));
+    sizes.push_back(size);
   }
+  const uint64_t bytes = std::accumulate(sizes.begin(), sizes.end(), uint64_t{0});
   uint64_t done = 0;
-  for (size_t file = 0; file < files_.size(); ++file) {
-    FATHOM_TRY(AddTensors(file));
-    done += files_[file].bytes().size();
+  for (size_t file = 0; file < sizes.size(); ++file) {
+    FATHOM_ASSIGN(std::vector<TensorEntry> entries, ReadHeader(file));
+    AddTensors(file, std::move(entries));
+    done += sizes[file];
     if (progress) progress(done, bytes);
   }
   return IndexNames();
 }
 
-base::Status TensorDirectory::AddTensors(size_t file) {
-  const std::span<const std::byte> bytes = files_[file].bytes();
-  FATHOM_ASSIGN(std::vector<TensorEntry> entries, ParseSafetensors(bytes, files_[file].path()));
+base::Result<uint64_t> TensorDirectory::AddFile(const std::string& path) {
+  if (access_ == Access::kRead) {
+    FATHOM_ASSIGN(base::OpenFile file, base::OpenFile::Open(path));
+    open_files_.push_back(std::move(file));
+    return open_files_.back().size();
+  }
+  FATHOM_ASSIGN(base::MappedFile file, base::MappedFile::Open(path));
+  mapped_files_.push_back(std::move(file));
+  return uint64_t{mapped_files_.back().bytes().size()};
+}
+
+base::Result<std::vector<TensorEntry>> TensorDirectory::ReadHeader(size_t index) const {
+  if (access_ == Access::kMapped)
+    return ParseSafetensors(mapped_files_[index].bytes(), mapped_files_[index].path());
+  const base::OpenFile& file = open_files_[index];
+  std::vector<std::byte> header(std::min(file.size(), kLengthBytes));
+  FATHOM_TRY(file.ReadAt(0, header));
+  FATHOM_ASSIGN(const uint64_t header_bytes, HeaderBytes(header, file.size(), file.path()));
+  header.resize(header_bytes);
+  FATHOM_TRY(file.ReadAt(0, header));
+  return ParseHeader(header, file.size(), file.path());
+}
+
+void TensorDirectory::AddTensors(size_t file, std::vector<TensorEntry> entries) {
+  const std::byte* data = access_ == Access::kMapped ? mapped_files_[file].bytes().data() : nullptr;
   for (TensorEntry& entry : entries) {
     total_bytes_ += entry.end - entry.begin;
     tensors_.push_back({.name = std::move(entry.name),
-                        .view = {entry.dtype, std::move(entry.shape), bytes.data() + entry.begin},
-                        .file = file});
+                        .view = {entry.dtype, std::move(entry.shape),
+                                 data == nullptr ? nullptr : data + entry.begin},
+                        .file = file,
+                        .offset = entry.begin});
   }
+}
+
+const std::string& TensorDirectory::FileOf(const StoredTensor& tensor) const {
+  return access_ == Access::kMapped ? mapped_files_[tensor.file].path()
+                                    : open_files_[tensor.file].path();
+}
+
+base::Status TensorDirectory::Read(const StoredTensor& tensor, std::byte* out) const {
+  if (access_ == Access::kRead)
+    return open_files_[tensor.file].ReadAt(tensor.offset, {out, tensor.bytes()});
+  std::memcpy(out, tensor.view.data, tensor.bytes());
   return {};
 }
 

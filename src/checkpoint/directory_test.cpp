@@ -22,10 +22,17 @@ std::string MakeBytesFile(std::initializer_list<const char*> names) {
   return MakeFile(header + "}", data);
 }
 
-std::string ErrorOf(const TemporaryFolder& folder) {
-  const auto result = TensorDirectory::Open(folder.path());
-  return result.ok() ? "no error" : result.error().message;
+// The same with either access.
+std::string ErrorOf(const std::string& folder) {
+  const auto mapped = TensorDirectory::Open(folder);
+  const auto read = TensorDirectory::Open(folder, {}, Access::kRead);
+  EXPECT_EQ(mapped.ok(), read.ok());
+  if (mapped.ok() || read.ok()) return "no error";
+  EXPECT_EQ(mapped.error().message, read.error().message);
+  return mapped.error().message;
 }
+
+std::string ErrorOf(const TemporaryFolder& folder) { return ErrorOf(folder.path()); }
 
 void WriteIndex(const TemporaryFolder& folder, std::string_view json) {
   WriteBytes(folder / "model.safetensors.index.json", json);
@@ -101,6 +108,34 @@ TEST(TensorDirectory, StaysValidWhenMoved) {
   EXPECT_EQ(moved.FileOf(*moved.Find("a")), folder / "model.safetensors");
 }
 
+TEST(TensorDirectory, ReadsWithoutMapping) {
+  const TemporaryFolder folder;
+  WriteBytes(folder / "model-1.safetensors", MakeBytesFile({"a", "b"}));
+  WriteBytes(folder / "model-2.safetensors", MakeBytesFile({"c"}));
+  auto mapped = TensorDirectory::Open(folder.path());
+  auto opened = TensorDirectory::Open(folder.path(), {}, Access::kRead);
+  ASSERT_TRUE(mapped.ok() && opened.ok());
+  const TensorDirectory read = std::move(opened).value();
+  EXPECT_EQ(NamesOf(read), NamesOf(*mapped));
+  EXPECT_EQ(read.total_bytes(), mapped->total_bytes());
+  for (const char* name : {"a", "b", "c"}) {
+    const StoredTensor* tensor = read.Find(name);
+    EXPECT_EQ(tensor->view.data, nullptr);
+    EXPECT_EQ(read.FileOf(*tensor), mapped->FileOf(*mapped->Find(name)));
+    std::byte data{};
+    std::byte expected{};
+    ASSERT_TRUE(read.Read(*tensor, &data).ok());
+    ASSERT_TRUE(mapped->Read(*mapped->Find(name), &expected).ok());
+    EXPECT_EQ(data, expected) << name;
+    EXPECT_EQ(data, *mapped->Find(name)->view.data) << name;
+  }
+  std::filesystem::resize_file(folder / "model-2.safetensors", 20);
+  std::byte data{};
+  EXPECT_EQ(read.Read(*read.Find("c"), &data).error().message,
+            folder / "model-2.safetensors" +
+                fmt::format(": ends before byte {}: truncated?", read.Find("c")->offset));
+}
+
 TEST(TensorDirectory, RefusesAnIndexThatDisagreesWithTheShards) {
   const TemporaryFolder folder;
   WriteBytes(folder / "1.safetensors", MakeBytesFile({"a", "b"}));
@@ -127,6 +162,15 @@ TEST(TensorDirectory, RefusesAMissingShard) {
   const TemporaryFolder folder;
   WriteIndex(folder, R"({"weight_map":{"a":"lost.safetensors"}})");
   EXPECT_THAT(ErrorOf(folder), HasSubstr("lost.safetensors: cannot open"));
+}
+
+TEST(TensorDirectory, RefusesShardsThatAreCut) {
+  const TemporaryFolder folder;
+  const std::string whole = MakeBytesFile({"a"});
+  for (size_t bytes = 0; bytes < whole.size(); ++bytes) {
+    WriteBytes(folder / "model-1.safetensors", whole.substr(0, bytes));
+    EXPECT_THAT(ErrorOf(folder), HasSubstr("model-1.safetensors: ")) << bytes;
+  }
 }
 
 TEST(TensorDirectory, RefusesATensorInTwoShards) {

@@ -11,8 +11,6 @@
 namespace fathom::checkpoint {
 namespace {
 
-constexpr uint64_t kLengthBytes = 8;
-
 // Reads {name: {"dtype": ..., "shape": [...], "data_offsets": [begin, end]}, ...}. Other fields of
 // a tensor are passed over, as the format's own library does.
 class HeaderReader : public JsonReader {
@@ -172,32 +170,44 @@ base::Status CheckCoverage(const std::vector<TensorEntry>& tensors, uint64_t dat
 
 }  // namespace
 
-base::Result<std::vector<TensorEntry>> ParseSafetensors(std::span<const std::byte> file,
-                                                        const std::string& path) {
-  if (file.size() < kLengthBytes)
-    return base::MakeError("{}: {} bytes are too few for a safetensors file", path, file.size());
+base::Result<uint64_t> HeaderBytes(std::span<const std::byte> start, uint64_t file_bytes,
+                                   const std::string& path) {
+  if (start.size() < kLengthBytes)
+    return base::MakeError("{}: {} bytes are too few for a safetensors file", path, file_bytes);
   uint64_t length = 0;
-  for (size_t i = kLengthBytes; i-- > 0;) length = length << 8 | std::to_integer<uint64_t>(file[i]);
+  for (size_t i = kLengthBytes; i-- > 0;)
+    length = length << 8 | std::to_integer<uint64_t>(start[i]);
   if (length == 0) return base::MakeError("{}: the header is empty", path);
   if (length > kMaxHeaderBytes)
     return base::MakeError(
         "{}: a header of {} bytes is beyond the limit of {}: not a safetensors "
         "file?",
         path, length, kMaxHeaderBytes);
-  if (length > file.size() - kLengthBytes)
+  if (length > file_bytes - kLengthBytes)
     return base::MakeError("{}: a header of {} bytes does not fit in a file of {}: truncated?",
-                           path, length, file.size());
+                           path, length, file_bytes);
+  return kLengthBytes + length;
+}
 
-  const std::string_view json(reinterpret_cast<const char*>(file.data()) + kLengthBytes, length);
+base::Result<std::vector<TensorEntry>> ParseHeader(std::span<const std::byte> header,
+                                                   uint64_t file_bytes, const std::string& path) {
+  FATHOM_CHECK(header.size() > kLengthBytes);
+  const std::string_view json(reinterpret_cast<const char*>(header.data()) + kLengthBytes,
+                              header.size() - kLengthBytes);
   if (json[0] != '{') return base::MakeError("{}: the header is not a JSON object", path);
-  const uint64_t data_offset = kLengthBytes + length;
-  HeaderReader reader(path, data_offset);
+  HeaderReader reader(path, header.size());
   FATHOM_TRY(reader.Read(json, path + ": the header"));
   std::vector<TensorEntry> tensors = std::move(reader).TakeTensors();
   std::ranges::stable_sort(tensors, {},
                            [](const TensorEntry& e) { return std::pair(e.begin, e.end); });
-  FATHOM_TRY(CheckCoverage(tensors, data_offset, file.size(), path));
+  FATHOM_TRY(CheckCoverage(tensors, header.size(), file_bytes, path));
   return tensors;
+}
+
+base::Result<std::vector<TensorEntry>> ParseSafetensors(std::span<const std::byte> file,
+                                                        const std::string& path) {
+  FATHOM_ASSIGN(const uint64_t header_bytes, HeaderBytes(file, file.size(), path));
+  return ParseHeader(file.first(header_bytes), file.size(), path);
 }
 
 }  // namespace fathom::checkpoint

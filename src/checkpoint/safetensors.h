@@ -26,10 +26,22 @@ struct TensorEntry {
   uint64_t end = 0;
 };
 
-/// Reads the header of a whole file and checks it against the file's size: every tensor has a known
-/// type and as many bytes as its shape needs, no two share a name or a byte, and together they
-/// cover the data exactly. Returns them in the order of their data. Errors name `path` and the
-/// tensor.
+/// Bytes that tell the header's length.
+constexpr uint64_t kLengthBytes = 8;
+
+/// The bytes of the length and the header together. `start` is a file's beginning, kLengthBytes of
+/// it or, if it has fewer, all. Errors name `path`.
+base::Result<uint64_t> HeaderBytes(std::span<const std::byte> start, uint64_t file_bytes,
+                                   const std::string& path);
+
+/// Reads a header, the length before it included, and checks it against the file's size: every
+/// tensor has a known type and as many bytes as its shape needs, no two share a name or a byte, and
+/// together they cover the data exactly. Returns them in the order of their data. Errors name
+/// `path` and the tensor. REQUIRES: as many bytes as HeaderBytes says.
+base::Result<std::vector<TensorEntry>> ParseHeader(std::span<const std::byte> header,
+                                                   uint64_t file_bytes, const std::string& path);
+
+/// ParseHeader of a whole file.
 base::Result<std::vector<TensorEntry>> ParseSafetensors(std::span<const std::byte> file,
                                                         const std::string& path);
 
