@@ -168,21 +168,32 @@ void BenchMatmul(benchmark::State& state, const KernelTable& kernels, const Matm
 
 void BenchAttend(benchmark::State& state, const KernelTable& kernels) {
   constexpr int64_t kDim = 512, kRows = 640;
+  constexpr RowLayout kLayout{kDim, 64};
+  constexpr numerics::TileLayout kTile{kDim};
   const std::vector<float> query = RandomFloats(kAttentionHeads * kDim);
-  const std::vector<float> rows = RandomFloats(kRows * kDim);
+  const std::vector<float> values = RandomFloats(kRows * kDim);
+  std::vector<std::byte> rows(kRows * kLayout.row_bytes());
+  std::vector<const std::byte*> pointers;
+  for (int64_t r = 0; r < kRows; ++r) {
+    kernels.pack_row(values.data() + r * kDim, kLayout, rows.data() + r * kLayout.row_bytes());
+    pointers.push_back(rows.data() + r * kLayout.row_bytes());
+  }
+  std::vector<std::byte> tile(kAttentionTile * kTile.row_bytes());
   const auto attend = [&](const KernelTable& table) {
     std::vector<float> max(kAttentionHeads, -std::numeric_limits<float>::infinity());
     std::vector<float> sum(kAttentionHeads), out(kAttentionHeads * kDim);
-    for (int64_t r = 0; r < kRows; r += kAttentionTile)
+    for (int64_t r = 0; r < kRows; r += kAttentionTile) {
+      table.expand_rows(pointers.data() + r, kAttentionTile, kLayout, tile.data());
       table.attend({.query = query.data(),
                     .heads = kAttentionHeads,
-                    .head_dim = kDim,
-                    .rows = rows.data() + r * kDim,
+                    .key_dim = kDim,
+                    .value_dim = kDim,
+                    .tile = tile.data(),
+                    .layout = kTile,
                     .count = kAttentionTile,
                     .scale = 0.0442f,
-                    .max = max.data(),
-                    .sum = sum.data(),
-                    .out = out.data()});
+                    .state = {max.data(), sum.data(), out.data()}});
+    }
     return out;
   };
   if (!Agree(attend(kernels), attend(PortableKernels()), 1e-2))
@@ -223,20 +234,20 @@ void BenchIndexScores(benchmark::State& state, const KernelTable& kernels) {
       benchmark::Counter::kIsRate);
 }
 
-void BenchUnpackRows(benchmark::State& state, const KernelTable& kernels) {
+void BenchExpandRows(benchmark::State& state, const KernelTable& kernels) {
   constexpr RowLayout kLayout{512, 64};
   constexpr int64_t kRows = 4096;
   std::vector<const std::byte*> rows;
   for (int64_t r = 0; r < kRows; ++r) rows.push_back(WeightPool().data() + r * kLayout.row_bytes());
-  std::vector<float> out(32 * 512);
-  std::vector<float> want(out.size());
-  PortableKernels().unpack_rows(rows.data(), 32, kLayout, want.data());
-  kernels.unpack_rows(rows.data(), 32, kLayout, out.data());
-  if (std::memcmp(want.data(), out.data(), out.size() * sizeof(float)) != 0)
+  std::vector<std::byte> out(32 * numerics::TileLayout{512}.row_bytes());
+  std::vector<std::byte> want(out.size());
+  PortableKernels().expand_rows(rows.data(), 32, kLayout, want.data());
+  kernels.expand_rows(rows.data(), 32, kLayout, out.data());
+  if (std::memcmp(want.data(), out.data(), out.size()) != 0)
     return state.SkipWithError("disagrees with portable");
   for (auto _ : state)
     for (int64_t r = 0; r < kRows; r += 32)
-      kernels.unpack_rows(rows.data() + r, 32, kLayout, out.data());
+      kernels.expand_rows(rows.data() + r, 32, kLayout, out.data());
   state.SetBytesProcessed(state.iterations() * kRows * kLayout.row_bytes());
 }
 
@@ -351,7 +362,7 @@ void RegisterAll() {
     };
     single("attend", BenchAttend);
     single("index_scores", BenchIndexScores);
-    single("unpack_rows", BenchUnpackRows);
+    single("expand_rows", BenchExpandRows);
     single("quantize_activations", BenchQuantize);
   }
 }

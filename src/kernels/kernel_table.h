@@ -19,7 +19,7 @@ namespace fathom::kernels {
 
 /// Most rows, and most heads, that one call of `attend` takes.
 inline constexpr int64_t kAttentionTile = 32;
-inline constexpr int64_t kAttentionHeads = 32;
+inline constexpr int64_t kAttentionHeads = 64;
 /// Largest dimension of an indexer key.
 inline constexpr int64_t kMaxIndexDim = 1024;
 /// Most streams that `mix_streams` takes.
@@ -28,6 +28,7 @@ inline constexpr int64_t kMaxStreams = 16;
 using numerics::IndexKeyLayout;
 using numerics::kIndexTile;
 using numerics::RowLayout;
+using numerics::TileLayout;
 
 /// out[t, r - row_begin] = sum over k of weights[r, k] * x[t, k], for rows [row_begin, row_end).
 struct MatmulArgs {
@@ -56,18 +57,28 @@ struct IndexScoreArgs {
   float* scores = nullptr;  ///< [tiles * 16]
 };
 
-/// One query position, some of its heads, against at most kAttentionTile rows: the running softmax
-/// and the weighted sum of the rows. Keys are values. REQUIRES: head_dim % 16 == 0.
+/// The running softmax of some heads of one query position, over the rows seen so far.
+struct SoftmaxState {
+  float* max = nullptr;  ///< [heads] largest logit; -infinity at the start
+  float* sum = nullptr;  ///< [heads] sum of exp(logit - max)
+  float* out = nullptr;  ///< [heads, value_dim] sum of exp(logit - max) * value
+};
+
+/// One query position, some of its heads, against at most kAttentionTile rows. A row is key and
+/// value at once: its first key_dim dimensions meet the query, dimensions value_begin to
+/// value_begin + value_dim are summed. In DeepSeek-V4 both are the whole row.
+/// REQUIRES: key_dim % 16 == 0, value_dim % 16 == 0, value_begin % 32 == 0.
 struct AttendArgs {
-  const float* query = nullptr;  ///< [heads, head_dim]
+  const float* query = nullptr;  ///< [heads, key_dim]
   int64_t heads = 0;             ///< 1 .. kAttentionHeads
-  int64_t head_dim = 0;
-  const float* rows = nullptr;  ///< [count, head_dim]
-  int64_t count = 0;            ///< 1 .. kAttentionTile
-  float scale = 0;              ///< multiplies every logit
-  float* max = nullptr;         ///< [heads] largest logit so far; -infinity at the start
-  float* sum = nullptr;         ///< [heads] sum of exp(logit - max)
-  float* out = nullptr;         ///< [heads, head_dim] sum of exp(logit - max) * row
+  int64_t key_dim = 0;
+  int64_t value_begin = 0;
+  int64_t value_dim = 0;
+  const std::byte* tile = nullptr;  ///< `count` rows of `layout`
+  TileLayout layout;
+  int64_t count = 0;  ///< 1 .. kAttentionTile
+  float scale = 0;    ///< multiplies every logit
+  SoftmaxState state;
 };
 
 /// One implementation of all of it.
@@ -134,12 +145,14 @@ struct KernelTable {
 
   // -- KV rows ------------------------------------------------------------------------------------
 
-  /// Quantises a float32 row of head_dim (block 64, E4M3) and stores it.
+  /// Quantises a float32 row of head_dim (block 64, E4M3; the RoPE dimensions to BF16) and stores
+  /// it. REQUIRES: no NaN, rope_dim % 16 == 0.
   void (*pack_row)(const float* row, RowLayout layout, std::byte* out) noexcept;
 
-  /// The float32 values of `count` stored rows: out[count, head_dim]; exact.
-  void (*unpack_rows)(const std::byte* const* rows, int64_t count, RowLayout layout,
-                      float* out) noexcept;
+  /// Spreads `count` stored rows out to TileLayout{head_dim}. Exact for rows made by pack_row; of
+  /// other values the upper half of the float32.
+  void (*expand_rows)(const std::byte* const* rows, int64_t count, RowLayout layout,
+                      std::byte* out) noexcept;
 
   /// Per channel softmax over `slots` entries and the weighted sum:
   /// out[c] = sum_s softmax_s(scores[s][c]) * values[s][c]. REQUIRES: width % 16 == 0, slots >= 1.
@@ -161,10 +174,15 @@ struct KernelTable {
   /// Adds a tile of rows to the running softmax.
   void (*attend)(const AttendArgs&) noexcept;
 
-  /// out[h] /= sum[h] + exp(sinks[h] - max[h]): the sink enters the denominator only.
-  /// REQUIRES: head_dim % 16 == 0.
-  void (*finish_attention)(const float* max, const float* sum, const float* sinks, int64_t heads,
-                           int64_t head_dim, float* out) noexcept;
+  /// Adds the rows that `other` has seen to `state`. REQUIRES: value_dim % 16 == 0; `other` has
+  /// seen a row.
+  void (*merge_attention)(const SoftmaxState& other, int64_t heads, int64_t value_dim,
+                          const SoftmaxState& state) noexcept;
+
+  /// out[h] /= sum[h] + exp(sinks[h] - max[h]): the sink enters the denominator only. No sinks if
+  /// `sinks` is null. REQUIRES: value_dim % 16 == 0.
+  void (*finish_attention)(const SoftmaxState& state, const float* sinks, int64_t heads,
+                           int64_t value_dim) noexcept;
 };
 
 }  // namespace fathom::kernels

@@ -58,6 +58,21 @@ class RandomTest : public testing::Test {
   }
 };
 
+/// Rounds values to BF16 and lays them out as rows of a tile.
+inline std::vector<std::byte> MakeTile(std::vector<float>& values, int64_t dim) {
+  const TileLayout layout = {dim};
+  const int64_t rows = static_cast<int64_t>(values.size()) / dim;
+  std::vector<std::byte> tile(static_cast<size_t>(rows * layout.row_bytes()));
+  for (int64_t i = 0; i < rows * dim; ++i) {
+    float& value = values[static_cast<size_t>(i)];
+    const uint16_t bits = numerics::FloatToBf16(value);
+    value = numerics::Bf16ToFloat(bits);
+    std::memcpy(&tile[static_cast<size_t>(i / dim * layout.row_bytes() + layout.offset(i % dim))],
+                &bits, sizeof bits);
+  }
+  return tile;
+}
+
 /// A test that runs once for each tier.
 class TierTest : public RandomTest, public testing::WithParamInterface<const KernelTable*> {
  protected:

@@ -10,7 +10,7 @@ namespace {
 class RowsTest : public TierTest {};
 FATHOM_TEST_ALL_TIERS(RowsTest);
 
-constexpr RowLayout kLayouts[] = {{512, 64}, {64, 0}, {192, 64}, {136, 8}};
+constexpr RowLayout kLayouts[] = {{512, 64}, {64, 0}, {192, 64}, {144, 16}, {256, 256}};
 
 TEST_P(RowsTest, PackedBytesAreThoseOfPortable) {
   for (const RowLayout layout : kLayouts) {
@@ -34,7 +34,7 @@ TEST_P(RowsTest, PackedBytesAreThoseOfPortable) {
   }
 }
 
-TEST_P(RowsTest, UnpackedValuesAreThoseOfPortable) {
+TEST_P(RowsTest, ExpandedRowsAreThoseOfPortable) {
   for (const RowLayout layout : kLayouts) {
     constexpr int64_t kRows = 64;
     std::vector<std::vector<std::byte>> stored(kRows);
@@ -44,17 +44,16 @@ TEST_P(RowsTest, UnpackedValuesAreThoseOfPortable) {
       row.resize(static_cast<size_t>(layout.row_bytes() + 1));
       for (std::byte& byte : row) byte = static_cast<std::byte>(RandomInt(0, 254));
       for (int i = 0; i < 4; ++i)
-        row[static_cast<size_t>(RandomInt(1, layout.code_count()))] = std::byte{0xFF};
-      const std::vector<float> rope = RandomFloats(layout.rope_dim);
-      if (!rope.empty())
-        std::memcpy(row.data() + 1 + layout.rope_offset(), rope.data(), rope.size() * 4);
+        row[static_cast<size_t>(RandomInt(1, std::max<int64_t>(1, layout.code_count())))] =
+            std::byte{0xFF};
       pointers.push_back(row.data() + 1);
     }
-    std::vector<float> out(static_cast<size_t>(kRows * layout.head_dim));
-    std::vector<float> want(out.size());
-    tier().unpack_rows(pointers.data(), kRows, layout, out.data());
-    portable().unpack_rows(pointers.data(), kRows, layout, want.data());
-    ASSERT_EQ(Bits(out), Bits(want));
+    const size_t bytes = static_cast<size_t>(kRows * TileLayout{layout.head_dim}.row_bytes());
+    std::vector<std::byte> out(bytes, std::byte{0xAA});
+    std::vector<std::byte> want(bytes);
+    tier().expand_rows(pointers.data(), kRows, layout, out.data());
+    portable().expand_rows(pointers.data(), kRows, layout, want.data());
+    ASSERT_EQ(out, want);
   }
 }
 

@@ -71,17 +71,20 @@ TEST_F(TwinTiersTest, VectorKernelsHaveTheSameBits) {
     // Five heads of 64 against three rows.
     std::vector<float> max(5, -1.0f), sum(5, 0.5f);
     result.assign(kCount, 0.25f);
+    std::vector<float> rows(x.begin() + 320, x.begin() + 320 + 3 * 64);
+    const std::vector<std::byte> tile = MakeTile(rows, 64);
+    const SoftmaxState softmax = {max.data(), sum.data(), result.data()};
     kernels->attend({.query = x.data(),
                      .heads = 5,
-                     .head_dim = 64,
-                     .rows = x.data() + 320,
+                     .key_dim = 64,
+                     .value_dim = 64,
+                     .tile = tile.data(),
+                     .layout = {64},
                      .count = 3,
                      .scale = 0.125f,
-                     .max = max.data(),
-                     .sum = sum.data(),
-                     .out = result.data()});
+                     .state = softmax});
     keep();
-    kernels->finish_attention(max.data(), sum.data(), x.data(), 5, 64, result.data());
+    kernels->finish_attention(softmax, x.data(), 5, 64);
     keep();
     results.push_back(all);
   }

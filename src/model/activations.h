@@ -35,7 +35,7 @@ struct IndexerActivations {
   Matrix<float> head_weights;  ///< [T, index_heads]
   Matrix<int32_t> selected;    ///< [T, top_k]
   std::vector<ops::IndexQuery> queries;
-  ops::IndexScratch scan;
+  ops::GrowingScratch scan;
 };
 
 struct AttentionActivations {
@@ -51,6 +51,7 @@ struct AttentionActivations {
   CompressorActivations compressor;
   IndexerActivations indexer;
   std::vector<ops::VisibleRows> visible;
+  ops::GrowingScratch partial;  ///< of attention over spans
   std::vector<ops::MatmulTask> tasks;
 };
 

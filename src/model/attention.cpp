@@ -197,6 +197,8 @@ void ProjectOutput(Pass& pass, const AttentionWeights& weights) {
 ops::AttentionParams AttentionParamsOf(const ModelConfig& config, const float* sinks) {
   return {.layout = RowLayoutOf(config),
           .heads = config.num_attention_heads,
+          .key_dim = config.head_dim,
+          .value_dim = config.head_dim,
           .sinks = sinks,
           .scale = static_cast<float>(std::pow(static_cast<double>(config.head_dim), -0.5))};
 }
@@ -216,7 +218,7 @@ void Attention(Pass& pass, const AttentionWeights& weights) {
   ListVisibleRows(pass);
   ReportSelection(pass);
   ops::Attend(pass.ops, AttentionParamsOf(pass.config, weights.sinks), act.visible,
-              act.query.data(), act.out.data());
+              act.query.data(), act.out.data(), act.partial);
   KeepWindowRows(pass);
   ProjectOutput(pass, weights);
 }

@@ -30,4 +30,17 @@ class Context {
   tensor::Matrix<std::byte> scratch_;
 };
 
+/// Scratch whose size follows the context: kept from call to call, it grows and never shrinks.
+class GrowingScratch {
+ public:
+  /// A buffer of at least `floats` floats; what it held is lost.
+  float* Reserve(int64_t floats) {
+    if (memory_.cols() < floats) memory_ = tensor::Matrix<float>(1, floats * 5 / 4);
+    return memory_.data();
+  }
+
+ private:
+  tensor::Matrix<float> memory_;
+};
+
 }  // namespace fathom::ops

@@ -50,7 +50,7 @@ void SelectGroup(Context& context, const IndexParams& params, std::span<const In
 }  // namespace
 
 void SelectRows(Context& context, const IndexParams& params, std::span<const IndexQuery> queries,
-                IndexScratch& scratch) {
+                GrowingScratch& scratch) {
   int64_t stride = 0;
   for (const IndexQuery& query : queries) stride = std::max(stride, TileCount(query) * kIndexTile);
   if (stride == 0) return;

@@ -6,7 +6,6 @@
 
 #include "kv/paged_records.h"
 #include "ops/context.h"
-#include "tensor/matrix.h"
 
 namespace fathom::ops {
 
@@ -26,23 +25,10 @@ struct IndexParams {
   int64_t top_k = 0;
 };
 
-/// Memory for scores, kept from call to call; grows with the context, never with the batch: long
-/// batches are scanned a few queries at a time.
-class IndexScratch {
- public:
-  /// A buffer of at least `floats` floats.
-  float* Reserve(int64_t floats) {
-    if (scores_.cols() < floats) scores_ = tensor::Matrix<float>(1, floats * 5 / 4);
-    return scores_.data();
-  }
-
- private:
-  tensor::Matrix<float> scores_;
-};
-
 /// Scores every visible key of every query and selects the top_k best, exactly; ties go to the
-/// lowest row. REQUIRES: visible > top_k for each query.
+/// lowest row. `scratch` holds the scores; it grows with the context, never with the batch: long
+/// batches are scanned a few queries at a time. REQUIRES: visible > top_k for each query.
 void SelectRows(Context& context, const IndexParams& params, std::span<const IndexQuery> queries,
-                IndexScratch& scratch);
+                GrowingScratch& scratch);
 
 }  // namespace fathom::ops

@@ -59,6 +59,18 @@ struct I32x16 {
     _mm_storeu_si128(static_cast<__m128i*>(p),
                      _mm256_castsi256_si128(_mm256_permutevar8x32_epi32(bytes, order)));
   }
+  void StoreWords(void* p) const {
+    const __m256i mask = _mm256_set1_epi32(0xFFFF);
+    const __m256i words =
+        _mm256_packus_epi32(_mm256_and_si256(lo, mask), _mm256_and_si256(hi, mask));
+    _mm256_storeu_si256(static_cast<__m256i*>(p),
+                        _mm256_permute4x64_epi64(words, _MM_SHUFFLE(3, 1, 2, 0)));
+  }
+  void StoreRaw(void* p) const {
+    auto* halves = static_cast<__m256i*>(p);
+    _mm256_storeu_si256(halves, lo);
+    _mm256_storeu_si256(halves + 1, hi);
+  }
 };
 
 struct F32x16 {

@@ -48,6 +48,11 @@ struct I32x16 {
   void StoreBytes(void* p) const {
     _mm_storeu_si128(static_cast<__m128i*>(p), _mm512_cvtepi32_epi8(v));
   }
+  /// The low halves of the lanes.
+  void StoreWords(void* p) const {
+    _mm256_storeu_si256(static_cast<__m256i*>(p), _mm512_cvtepi32_epi16(v));
+  }
+  void StoreRaw(void* p) const { _mm512_storeu_si512(p, v); }
 };
 
 /// 16 float32.

@@ -27,7 +27,8 @@ void Rotate(float* x, int64_t count, int64_t stride, const float* cosines, const
 void Hadamard(float* x, int64_t n) noexcept;
 
 void PackRow(const float* row, RowLayout layout, std::byte* out) noexcept;
-void UnpackRows(const std::byte* const* rows, int64_t count, RowLayout layout, float* out) noexcept;
+void ExpandRows(const std::byte* const* rows, int64_t count, RowLayout layout,
+                std::byte* out) noexcept;
 void Pool(const float* const* values, const float* const* scores, int64_t slots, int64_t width,
           float* out) noexcept;
 
@@ -35,7 +36,9 @@ void QuantizeE2m1(const float* x, int64_t n, uint8_t* codes, uint8_t* scales) no
 void IndexScores(const IndexScoreArgs& args) noexcept;
 
 void Attend(const AttendArgs& args) noexcept;
-void FinishAttention(const float* max, const float* sum, const float* sinks, int64_t heads,
-                     int64_t head_dim, float* out) noexcept;
+void MergeAttention(const SoftmaxState& other, int64_t heads, int64_t value_dim,
+                    const SoftmaxState& state) noexcept;
+void FinishAttention(const SoftmaxState& state, const float* sinks, int64_t heads,
+                     int64_t value_dim) noexcept;
 
 }  // namespace fathom::kernels::portable

@@ -1,9 +1,11 @@
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <limits>
 
 #include "kernels/portable/portable.h"
+#include "numerics/bf16.h"
 #include "numerics/block_scale.h"
 #include "numerics/e4m3.h"
 
@@ -24,20 +26,28 @@ void PackRow(const float* row, RowLayout layout, std::byte* out) noexcept {
   std::memset(
       scales + layout.scale_count(), 0,
       static_cast<size_t>(layout.rope_offset() - layout.code_count() - layout.scale_count()));
-  std::memcpy(out + layout.rope_offset(), row + layout.code_count(),
-              static_cast<size_t>(layout.rope_dim) * sizeof(float));
+  for (int64_t i = 0; i < layout.rope_dim; ++i) {
+    const uint16_t bits = numerics::FloatToBf16(row[layout.code_count() + i]);
+    std::memcpy(out + layout.rope_offset() + 2 * i, &bits, sizeof bits);
+  }
 }
 
-void UnpackRows(const std::byte* const* rows, int64_t count, RowLayout layout,
-                float* out) noexcept {
-  for (int64_t r = 0; r < count; ++r, out += layout.head_dim) {
+void ExpandRows(const std::byte* const* rows, int64_t count, RowLayout layout,
+                std::byte* out) noexcept {
+  const TileLayout tile = {layout.head_dim};
+  std::memset(out, 0, static_cast<size_t>(count * tile.row_bytes()));
+  for (int64_t r = 0; r < count; ++r, out += tile.row_bytes()) {
     const auto* codes = reinterpret_cast<const uint8_t*>(rows[r]);
     const uint8_t* scales = codes + layout.code_count();
-    for (int64_t i = 0; i < layout.code_count(); ++i)
-      out[i] =
-          numerics::E4m3ToFloat(codes[i]) * numerics::Ue8m0ToFloat(scales[i / numerics::kRowBlock]);
-    std::memcpy(out + layout.code_count(), rows[r] + layout.rope_offset(),
-                static_cast<size_t>(layout.rope_dim) * sizeof(float));
+    for (int64_t d = 0; d < layout.code_count(); ++d) {
+      const float value =
+          numerics::E4m3ToFloat(codes[d]) * numerics::Ue8m0ToFloat(scales[d / numerics::kRowBlock]);
+      const auto bits = static_cast<uint16_t>(std::bit_cast<uint32_t>(value) >> 16);
+      std::memcpy(out + TileLayout::offset(d), &bits, sizeof bits);
+    }
+    for (int64_t i = 0; i < layout.rope_dim; ++i)
+      std::memcpy(out + TileLayout::offset(layout.code_count() + i),
+                  rows[r] + layout.rope_offset() + 2 * i, 2);
   }
 }
 

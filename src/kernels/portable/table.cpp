@@ -20,11 +20,12 @@ const KernelTable& PortableKernels() {
       .rotate = portable::Rotate,
       .hadamard = portable::Hadamard,
       .pack_row = portable::PackRow,
-      .unpack_rows = portable::UnpackRows,
+      .expand_rows = portable::ExpandRows,
       .pool = portable::Pool,
       .quantize_e2m1 = portable::QuantizeE2m1,
       .index_scores = portable::IndexScores,
       .attend = portable::Attend,
+      .merge_attention = portable::MergeAttention,
       .finish_attention = portable::FinishAttention,
   };
   return kTable;

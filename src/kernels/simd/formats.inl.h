@@ -49,6 +49,14 @@ F DecodeE4m3(typename F::Ints codes) {
   return FloatOf(Select(Equal(magnitude, I::Broadcast(0x7F)), nan, bits) | sign);
 }
 
+/// The nearest BF16, ties to even, in the low halves. REQUIRES: no NaN.
+template <class F>
+typename F::Ints RoundToBf16(F x) {
+  using I = typename F::Ints;
+  const I odd = ShiftRight<16>(BitsOf(x)) & I::Broadcast(1);
+  return ShiftRight<16>(BitsOf(x) + I::Broadcast(0x7FFF) + odd);
+}
+
 /// The nearest E2M1 codes, ties to the even code, beyond +-6 the largest. REQUIRES: no NaN.
 template <class F>
 typename F::Ints EncodeE2m1(F x) {

@@ -26,24 +26,36 @@ void PackRow(const float* row, RowLayout layout, std::byte* out) noexcept {
   }
   const int64_t rope_offset = layout.rope_offset();
   std::memset(scales + scale_count, 0, static_cast<size_t>(rope_offset - code_count - scale_count));
-  std::memcpy(out + rope_offset, row + code_count,
-              static_cast<size_t>(layout.rope_dim) * sizeof(float));
+  for (int64_t i = 0; i < layout.rope_dim; i += 16)
+    RoundToBf16<F>(F::Load(row + code_count + i)).StoreWords(out + rope_offset + 2 * i);
+}
+
+/// The upper halves of `first` and `second` as the low and high halves of dwords.
+template <class F>
+typename F::Ints JoinBf16(F first, F second) {
+  using I = typename F::Ints;
+  return ShiftRight<16>(BitsOf(first)) | (BitsOf(second) & I::Broadcast(INT32_MIN >> 15));
 }
 
 template <class F>
-void UnpackRows(const std::byte* const* rows, int64_t count, RowLayout layout,
-                float* out) noexcept {
+void ExpandRows(const std::byte* const* rows, int64_t count, RowLayout layout,
+                std::byte* out) noexcept {
   const int64_t code_count = layout.head_dim - layout.rope_dim;
-  const int64_t rope_offset = layout.rope_offset();
-  for (int64_t r = 0; r < count; ++r, out += layout.head_dim) {
+  for (int64_t r = 0; r < count; ++r) {
     const auto* codes = reinterpret_cast<const uint8_t*>(rows[r]);
-    for (int64_t i = 0; i < code_count; i += 16) {
-      const uint8_t scale = codes[code_count + i / numerics::kRowBlock];
-      const F values = DecodeE4m3<F>(F::Ints::LoadBytes(codes + i));
-      (values * F::Broadcast(numerics::Ue8m0ToFloat(scale))).Store(out + i);
+    for (int64_t i = 0; i < code_count; i += 32, out += 64) {
+      const uint8_t code_scale = codes[code_count + i / numerics::kRowBlock];
+      const F scale = F::Broadcast(numerics::Ue8m0ToFloat(code_scale));
+      const F first = DecodeE4m3<F>(F::Ints::LoadBytes(codes + i)) * scale;
+      const F second = DecodeE4m3<F>(F::Ints::LoadBytes(codes + i + 16)) * scale;
+      JoinBf16(first, second).StoreRaw(out);
     }
-    std::memcpy(out + code_count, rows[r] + rope_offset,
-                static_cast<size_t>(layout.rope_dim) * sizeof(float));
+    const std::byte* rope = rows[r] + layout.rope_offset();
+    for (int64_t i = 0; i < layout.rope_dim; i += 32, out += 64) {
+      const bool whole = i + 32 <= layout.rope_dim;
+      const F second = whole ? F::LoadBf16(rope + 2 * i + 32) : F::Zero();
+      JoinBf16(F::LoadBf16(rope + 2 * i), second).StoreRaw(out);
+    }
   }
 }
 

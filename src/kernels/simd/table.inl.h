@@ -28,11 +28,12 @@ constexpr KernelTable MakeTable(const char* name) {
       .rotate = Rotate<F>,
       .hadamard = Hadamard<F>,
       .pack_row = PackRow<F>,
-      .unpack_rows = UnpackRows<F>,
+      .expand_rows = ExpandRows<F>,
       .pool = Pool<F>,
       .quantize_e2m1 = QuantizeE2m1<F>,
       .index_scores = IndexScores<F, Dots>,
       .attend = Attend<F>,
+      .merge_attention = MergeAttention<F>,
       .finish_attention = FinishAttention<F>,
   };
 }
