@@ -14,8 +14,9 @@ set_target_properties(fathom_library PROPERTIES OUTPUT_NAME fathom EXPORT_NAME f
 target_compile_features(fathom_library PUBLIC cxx_std_20)
 target_include_directories(fathom_library INTERFACE
   $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
-# PCRE2 and liburing by name: whoever links the archive needs no pkg-config to find them.
-target_link_libraries(fathom_library PRIVATE fmt::fmt Threads::Threads pcre2-8 uring)
+# By name, so that whoever links the archive needs no pkg-config to find them.
+target_link_libraries(fathom_library PRIVATE fmt::fmt Threads::Threads pcre2-8 uring
+  xxhash)
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/fathom)
 write_basic_package_version_file(fathom-config-version.cmake COMPATIBILITY SameMinorVersion)
