@@ -20,6 +20,8 @@
 namespace fathom::engine {
 namespace {
 
+constexpr const char* kBusy = "the sequence serves another request";
+
 int AvailableCores() {
   cpu_set_t set;
   CPU_ZERO(&set);
@@ -52,6 +54,11 @@ class LocalEngine final : public Engine {
   std::shared_ptr<Sequence> NewSequence() override {
     return std::make_shared<Sequence>(model_->NewSequence());
   }
+  std::shared_ptr<Sequence> ForkSequence(const Sequence& sequence) override {
+    return std::make_shared<Sequence>(sequence.Fork());
+  }
+  std::optional<int64_t> CutSequence(Sequence& sequence, int64_t tokens,
+                                     std::string* error) override;
   std::optional<int64_t> Submit(Request request, std::string* error) override;
   void Cancel(int64_t request) override;
   bool Step() override;
@@ -172,7 +179,7 @@ std::optional<int64_t> LocalEngine::Submit(Request request, std::string* error) 
     return std::nullopt;
   }
   if (request.sequence && request.sequence->busy) {
-    *error = "the sequence serves another request";
+    *error = kBusy;
     return std::nullopt;
   }
   auto sequence = PrepareSequence(request);
@@ -183,18 +190,29 @@ std::optional<int64_t> LocalEngine::Submit(Request request, std::string* error) 
   return number;
 }
 
-// A cache cannot be cut back: it is used if all of it is a prefix of the prompt, and something is
-// left to compute logits from; otherwise it starts anew.
+// What the sequence shares with the prompt is used as far as it can be cut back to it, and as
+// something is left to compute logits from.
 std::shared_ptr<Sequence> LocalEngine::PrepareSequence(const Request& request) {
-  std::shared_ptr<Sequence> sequence = request.sequence ? request.sequence : NewSequence();
-  const auto& held = sequence->tokens;
-  const bool prefix = held.size() < request.prompt.size() &&
-                      std::equal(held.begin(), held.end(), request.prompt.begin());
-  if (!prefix) {
-    sequence->cache = model_->NewSequence();
-    sequence->tokens.clear();
+  if (!request.sequence) return NewSequence();
+  const auto& held = request.sequence->tokens;
+  const auto& prompt = request.prompt;
+  const auto leaves = std::mismatch(held.begin(), held.end(), prompt.begin(), prompt.end() - 1);
+  request.sequence->CutBack(leaves.first - held.begin());
+  return request.sequence;
+}
+
+std::optional<int64_t> LocalEngine::CutSequence(Sequence& sequence, int64_t tokens,
+                                                std::string* error) {
+  if (tokens < 0) {
+    *error = fmt::format("tokens: {} is negative", tokens);
+    return std::nullopt;
   }
-  return sequence;
+  if (sequence.busy) {
+    *error = kBusy;
+    return std::nullopt;
+  }
+  sequence.CutBack(tokens);
+  return sequence.length();
 }
 
 void LocalEngine::Cancel(int64_t request) {

@@ -80,6 +80,18 @@ class Engine {
   /// An empty sequence, to continue over several requests.
   virtual std::shared_ptr<Sequence> NewSequence() = 0;
 
+  /// A second sequence with the same past, as far as it is computed. The two share the memory of
+  /// what is final and go their own ways from here.
+  virtual std::shared_ptr<Sequence> ForkSequence(const Sequence& sequence) = 0;
+
+  /// Cuts a sequence back to at most `tokens` tokens: to the longest position at or before that
+  /// it can return to. Such positions are kept at its end, one token before the end of each of its
+  /// prompts, at the end of each answer, and at every 2,048 tokens; those far back are thinned out.
+  /// Returns the tokens that are left, or nothing and `error` if the sequence serves a request or
+  /// `tokens` is negative. Submit does this by itself where a prompt leaves the sequence's path.
+  virtual std::optional<int64_t> CutSequence(Sequence& sequence, int64_t tokens,
+                                             std::string* error) = 0;
+
   /// Takes a request. Returns its number, or nothing and `error` if it can never run: an empty
   /// prompt, an id out of range, a prompt beyond the context, an option out of range.
   virtual std::optional<int64_t> Submit(Request request, std::string* error) = 0;

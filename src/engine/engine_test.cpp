@@ -115,12 +115,166 @@ TEST(Engine, ASequenceContinuesWithoutComputingItsPrefixAgain) {
   fresh.sequence = nullptr;
   EXPECT_EQ(Generate(*engine, fresh).tokens, second.tokens);
 
-  // A prompt that leaves the sequence's path is computed anew, and rightly.
+  // A prompt that leaves the path within its first tokens is computed anew, and rightly.
   Request other = next;
   other.prompt = RecallPrompt(*engine, "pine pebble");
   const Completion third = Generate(*engine, other);
   EXPECT_EQ(third.stats.cached_tokens, 0);
   EXPECT_EQ(third.text, "1946");
+}
+
+// The token ids of a text.
+std::vector<int32_t> Tokens(const Engine& engine, const std::string& text) {
+  std::string error;
+  const auto tokens = engine.Tokenize(text, false, &error);
+  if (!tokens) throw std::runtime_error(error);
+  return *tokens;
+}
+
+// A request that says how likely it found each token, so that two can be compared to the bit.
+struct Observed {
+  Completion completion;
+  std::vector<float> logprobs;
+};
+
+Observed Observe(Engine& engine, Request request) {
+  Observed observed;
+  request.logprobs = true;
+  request.on_token = [&](const TokenEvent& token) { observed.logprobs.push_back(token.logprob); };
+  observed.completion = Generate(engine, std::move(request));
+  return observed;
+}
+
+void ExpectSame(const Observed& one, const Observed& other) {
+  EXPECT_EQ(one.completion.tokens, other.completion.tokens);
+  EXPECT_EQ(one.logprobs, other.logprobs);
+}
+
+TEST(Engine, APromptThatLeavesThePathUsesTheLongestSnapshotBeforeIt) {
+  const auto engine = OpenDefault();
+  Request request;
+  request.prompt = RecallPrompt(*engine, "saddle amber");
+  request.max_tokens = 12;
+  request.sampling.temperature = 1.5f;
+  request.ignore_end = true;
+  request.sequence = engine->NewSequence();
+  const auto length = static_cast<int64_t>(request.prompt.size());
+  const Observed first = Observe(*engine, request);
+
+  // The same again, with another draw: all but the token whose logits are wanted.
+  Request again = request;
+  again.sampling.seed = 1;
+  const Observed second = Observe(*engine, again);
+  EXPECT_EQ(second.completion.stats.cached_tokens, length - 1);
+  EXPECT_NE(second.completion.tokens, first.completion.tokens);
+  again.sequence = nullptr;
+  ExpectSame(Observe(*engine, again), second);
+
+  // Another last token.
+  Request changed = request;
+  changed.prompt.back() = 'x';
+  const Observed third = Observe(*engine, changed);
+  EXPECT_EQ(third.completion.stats.cached_tokens, length - 1);
+  changed.sequence = nullptr;
+  ExpectSame(Observe(*engine, changed), third);
+
+  // Further turns; then one that goes back to the end of the first answer, and past it.
+  Request more = changed;
+  more.sequence = request.sequence;
+  const auto extend = [&](const Completion& answer) {
+    more.prompt.insert(more.prompt.end(), answer.tokens.begin(), answer.tokens.end());
+  };
+  extend(third.completion);
+  const auto answer_end = static_cast<int64_t>(more.prompt.size()) - 1;
+  const std::vector<int32_t> base = more.prompt;
+  for (const char* text : {" and one", " and two", " and three"}) {
+    const auto tokens = Tokens(*engine, text);
+    more.prompt.insert(more.prompt.end(), tokens.begin(), tokens.end());
+    extend(Generate(*engine, more));
+  }
+  more.prompt = base;
+  const auto tokens = Tokens(*engine, "no, else");
+  more.prompt.insert(more.prompt.end(), tokens.begin(), tokens.end());
+  const Observed fourth = Observe(*engine, more);
+  EXPECT_EQ(fourth.completion.stats.cached_tokens, answer_end);
+  more.sequence = nullptr;
+  ExpectSame(Observe(*engine, more), fourth);
+}
+
+TEST(Engine, ALongPromptIsKeptAtRegularDistances) {
+  const auto engine = OpenDefault({.batch_tokens = 1500});
+  Request request;
+  while (request.prompt.size() < 4500) {
+    const auto tokens = Tokens(*engine, std::to_string(request.prompt.size() * 7919) + " storm ");
+    request.prompt.insert(request.prompt.end(), tokens.begin(), tokens.end());
+  }
+  request.max_tokens = 4;
+  request.ignore_end = true;
+  request.sequence = engine->NewSequence();
+  Generate(*engine, request);
+  request.prompt[4200] ^= 1;
+  const Observed changed = Observe(*engine, request);
+  EXPECT_EQ(changed.completion.stats.cached_tokens, 4096);
+
+  std::string error;
+  EXPECT_EQ(engine->CutSequence(*request.sequence, 4095, &error), 2048);
+  EXPECT_EQ(engine->CutSequence(*request.sequence, 5000, &error), 2048);
+  const Observed cut = Observe(*engine, request);
+  EXPECT_EQ(cut.completion.stats.cached_tokens, 2048);
+  ExpectSame(cut, changed);
+  request.sequence = nullptr;
+  ExpectSame(Observe(*engine, request), changed);
+}
+
+TEST(Engine, ForksGoTheirOwnWays) {
+  const auto engine = OpenDefault();
+  Request request;
+  request.prompt = RecallPrompt(*engine, "saddle amber");
+  request.max_tokens = 5;
+  request.sampling.temperature = 0;
+  request.sequence = engine->NewSequence();
+  const Completion first = Generate(*engine, request);
+  request.prompt.insert(request.prompt.end(), first.tokens.begin(), first.tokens.end());
+  const auto held = static_cast<int64_t>(request.prompt.size()) - 1;
+
+  std::vector<Request> requests;
+  std::vector<Completion> together(3);
+  std::string error;
+  for (size_t i = 0; i < together.size(); ++i) {
+    Request fork = request;
+    if (i > 0) fork.sequence = engine->ForkSequence(*request.sequence);
+    const auto tokens = Tokens(*engine, "go on " + std::string(i, 'n'));
+    fork.prompt.insert(fork.prompt.end(), tokens.begin(), tokens.end());
+    fork.max_tokens = 40;
+    fork.ignore_end = true;
+    fork.sampling.temperature = 1;
+    fork.on_done = [&together, i](const Completion& done) { together[i] = done; };
+    requests.push_back(fork);
+  }
+  for (const Request& fork : requests) ASSERT_TRUE(engine->Submit(fork, &error)) << error;
+  while (engine->Step()) {
+  }
+  for (size_t i = 0; i < together.size(); ++i) {
+    EXPECT_EQ(together[i].stats.cached_tokens, held);
+    requests[i].sequence = nullptr;
+    EXPECT_EQ(Generate(*engine, requests[i]).tokens, together[i].tokens) << i;
+  }
+}
+
+TEST(Engine, RefusesToCutWhatIsInUse) {
+  const auto engine = OpenDefault();
+  Request request;
+  request.prompt = RecallPrompt(*engine, "saddle amber");
+  request.sequence = engine->NewSequence();
+  std::string error;
+  EXPECT_FALSE(engine->CutSequence(*request.sequence, -1, &error));
+  EXPECT_EQ(error, "tokens: -1 is negative");
+  ASSERT_TRUE(engine->Submit(request, &error)) << error;
+  EXPECT_FALSE(engine->CutSequence(*request.sequence, 0, &error));
+  EXPECT_EQ(error, "the sequence serves another request");
+  while (engine->Step()) {
+  }
+  EXPECT_EQ(engine->CutSequence(*request.sequence, 0, &error), 0);
 }
 
 TEST(Engine, StopsWhereItIsTold) {

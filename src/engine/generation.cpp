@@ -29,13 +29,28 @@ Generation::~Generation() {
 std::span<const int32_t> Generation::NextTokens(int64_t budget) const {
   if (decoding()) return std::span(completion_.tokens).last(1);
   const auto rest = std::span(request_.prompt).subspan(sequence_->tokens.size());
+  if (outlived()) {
+    constexpr int64_t kDistance = Sequence::kSnapshotDistance;
+    budget = std::min(budget, kDistance - sequence_->length() % kDistance);
+  }
   return rest.first(std::min(rest.size(), static_cast<size_t>(budget)));
 }
 
 bool Generation::Computed(int64_t count) {
   const auto tokens = NextTokens(count);
   sequence_->tokens.insert(sequence_->tokens.end(), tokens.begin(), tokens.end());
+  if (outlived()) RememberPosition();
   return sequence_->tokens.size() >= request_.prompt.size();
+}
+
+// At the end of a prompt the position before its last token is kept: whoever asks the same again
+// needs that token's logits, and where reasoning is left out of the next prompt, the last token of
+// this one is the first to change.
+void Generation::RememberPosition() {
+  if (sequence_->tokens.size() == request_.prompt.size())
+    sequence_->Remember(1);
+  else if (sequence_->length() % Sequence::kSnapshotDistance == 0)
+    sequence_->Remember();
 }
 
 void Generation::Sample(std::span<const float> logits) {
@@ -96,6 +111,7 @@ void Generation::Report() {
     stats.prefill_seconds = seconds(Clock::now() - started_);
   }
   stats.kv_bytes = sequence_->cache.bytes().total();
+  if (outlived()) sequence_->Remember();
   // The callback may already ask for more of the same sequence.
   std::exchange(sequence_, nullptr)->busy = false;
   if (request_.on_done) request_.on_done(completion_);

@@ -51,6 +51,9 @@ class Generation {
  private:
   using Clock = std::chrono::steady_clock;
 
+  /// Whether the sequence stays when the request ends, so that it is worth returning to.
+  bool outlived() const { return request_.sequence != nullptr; }
+  void RememberPosition();
   std::optional<FinishReason> FinishAfter(int32_t token) const;
   std::string TextOf(int32_t token);
   std::string FlushText();

@@ -63,7 +63,9 @@ struct RequestStats {
   int64_t generated_tokens = 0;
   double prefill_seconds = 0;
   double decode_seconds = 0;
-  int64_t kv_bytes = 0;  ///< taken by the sequence at the end
+  /// Taken by the sequence at the end: memory that it shares with forks counts in each of them, and
+  /// the positions that it can return to do not count.
+  int64_t kv_bytes = 0;
 };
 
 struct Completion {
@@ -87,8 +89,9 @@ struct Request {
   bool ignore_end = false;
   bool logprobs = false;
   int32_t top_logprobs = 0;  ///< alternatives per token
-  /// Continues this sequence: what it shares with the prompt is not computed again. Null: a
-  /// sequence of its own that ends with the request. A sequence serves one request at a time.
+  /// Continues this sequence: what it shares with the prompt is not computed again, up to the last
+  /// position that it can be cut back to (see Engine::CutSequence). Null: a sequence of its own
+  /// that ends with the request. A sequence serves one request at a time.
   std::shared_ptr<Sequence> sequence;
 
   /// Called for every token, and at the end, from within Engine::Step.

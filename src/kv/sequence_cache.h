@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "kv/paged_records.h"
+#include "kv/snapshot.h"
 #include "numerics/row_layout.h"
 #include "tensor/matrix.h"
 
@@ -18,9 +19,19 @@ struct LayerShape {
   int64_t compress_ratio = 0;  ///< tokens a compressed row stands for
   bool overlapped = false;     ///< a row also pools the block before its own
   int64_t index_dim = 0;       ///< of an indexer key
+
+  /// Compressed rows of a sequence of `length` tokens.
+  int64_t RowCount(int64_t length) const {
+    return compress_ratio == 0 ? 0 : length / compress_ratio;
+  }
+  /// Tiles of indexer keys.
+  int64_t TileCount(int64_t length) const {
+    if (index_dim == 0) return 0;
+    return (RowCount(length) + numerics::kIndexTile - 1) / numerics::kIndexTile;
+  }
 };
 
-/// Bytes taken, by kind.
+/// Bytes taken, by kind. Pages that sequences share count in each of them.
 struct CacheBytes {
   int64_t window = 0;
   int64_t csa_rows = 0;
@@ -54,10 +65,16 @@ struct LayerCache {
   int64_t index_keys = 0;    ///< keys in index_tiles
   CompressorState index_compressor;
 
+  /// A copy that shares the pages of rows and tiles.
+  LayerCache Fork() const;
+  /// Forgets rows and keys of blocks that are not complete within the first `length` tokens. The
+  /// unused keys of the last tile become zero.
+  void TruncateBlocks(int64_t length);
   CacheBytes bytes() const;
 };
 
-/// The memory of one sequence. Owned and changed by one thread at a time.
+/// The memory of one sequence. Owned and changed by one thread at a time, together with all its
+/// forks.
 class SequenceCache {
  public:
   /// The first `main_layers` shapes are the model's layers, the rest its MTP layers, whose
@@ -65,6 +82,9 @@ class SequenceCache {
   SequenceCache(const std::vector<LayerShape>& shapes, int64_t main_layers);
 
   LayerCache& layer(int64_t l) { return layers_[static_cast<size_t>(l)]; }
+  const LayerCache& layer(int64_t l) const { return layers_[static_cast<size_t>(l)]; }
+  int64_t layer_count() const { return static_cast<int64_t>(layers_.size()); }
+  int64_t main_layers() const { return main_layers_; }
   /// Tokens that layer l has seen: the position of its next token.
   int64_t length(int64_t l) const { return l < main_layers_ ? length_ : mtp_length_; }
   /// Tokens that the model's own layers have seen.
@@ -72,6 +92,25 @@ class SequenceCache {
   int64_t mtp_length() const { return mtp_length_; }
   void Advance(int64_t tokens) { length_ += tokens; }
   void AdvanceMtp(int64_t tokens) { mtp_length_ += tokens; }
+
+  /// A second sequence with the same past. Pages are shared until one of the two writes to them.
+  SequenceCache Fork() const;
+
+  /// Keeps the present position, or with `back` 1 the one before: its window rows and projections
+  /// are still there. The MTP layers' position goes back as far. REQUIRES: 0 <= back <= 1, back <=
+  /// length().
+  Snapshot TakeSnapshot(int64_t back = 0) const;
+
+  /// Returns to a snapshot of this sequence, or of another with the same tokens up to there. Every
+  /// token that follows computes the bits that it would have computed then. A default Snapshot is
+  /// the empty sequence's. REQUIRES: the layers hold the rows of snapshot.length tokens, and
+  /// snapshot.state has SnapshotBytes.
+  void Restore(const Snapshot& snapshot);
+
+  /// Bytes of the state of a snapshot.
+  int64_t SnapshotBytes(int64_t length, int64_t mtp_length) const;
+  /// Whether no projection of the snapshot is NaN or infinite. REQUIRES: as Restore.
+  bool HasFiniteProjections(const Snapshot& snapshot) const;
 
   CacheBytes bytes() const;
 

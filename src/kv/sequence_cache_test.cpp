@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <limits>
+#include <utility>
 
 namespace fathom::kv {
 namespace {
@@ -30,9 +32,60 @@ TEST(PagedRecords, RecordsOfAPageAreContiguousAndZero) {
   for (int i = 0; i < 40; ++i) EXPECT_EQ(records.record(i)[7], std::byte{0});
 }
 
+PagedRecords Numbered(int64_t count) {
+  PagedRecords records(8, 16);
+  records.Append(count);
+  for (int64_t i = 0; i < count; ++i) std::memset(records.record(i), static_cast<int>(i), 8);
+  return records;
+}
+
+TEST(PagedRecords, ACopySharesPagesUntilOneIsWrittenTo) {
+  PagedRecords records = Numbered(40);
+  PagedRecords copy = records;
+  const PagedRecords& constant = copy;
+  for (int64_t i = 0; i < 40; ++i) EXPECT_EQ(constant.record(i), records.record(i));
+
+  copy.Append(1);
+  std::memset(copy.record(40), 99, 8);
+  EXPECT_EQ(records.size(), 40);
+  EXPECT_EQ(copy.record(31), records.record(31)) << "a full page stays shared";
+  EXPECT_NE(copy.record(32), records.record(32));
+  EXPECT_EQ(std::memcmp(copy.record(32), records.record(32), 64), 0);
+
+  const std::byte* place = records.record(39);
+  records.Append(1);
+  EXPECT_EQ(records.record(39), place) << "nobody shares the last page any more";
+  EXPECT_EQ(records.record(40)[0], std::byte{0});
+  EXPECT_EQ(copy.record(40)[0], std::byte{99});
+}
+
+TEST(PagedRecords, ExtendLetsEarlierRecordsBeWritten) {
+  PagedRecords records = Numbered(40);
+  PagedRecords copy = records;
+  copy.Extend(20, 40);
+  std::memset(copy.record(20), 99, 8);
+  EXPECT_EQ(records.record(20)[0], std::byte{20});
+  EXPECT_EQ(copy.record(15), records.record(15));
+  EXPECT_EQ(copy.record(39)[0], std::byte{39});
+}
+
+TEST(PagedRecords, TruncateForgets) {
+  PagedRecords records = Numbered(40);
+  const PagedRecords copy = records;
+  records.Truncate(18);
+  EXPECT_EQ(records.size(), 18);
+  EXPECT_EQ(records.bytes(), 2 * 16 * 8);
+  records.Append(4);
+  EXPECT_EQ(records.record(17)[0], std::byte{17});
+  EXPECT_EQ(records.record(18)[0], std::byte{0}) << "not what was there before";
+  EXPECT_EQ(copy.record(18)[0], std::byte{18}) << "the copy keeps it";
+  records.Truncate(16);
+  EXPECT_EQ(records.bytes(), 16 * 8);
+}
+
 TEST(SequenceCache, HoldsWhatEachKindOfLayerNeeds) {
   const numerics::RowLayout row{.head_dim = 512, .rope_dim = 64};
-  EXPECT_EQ(row.row_bytes(), 448 + 8 + 256);
+  EXPECT_EQ(row.row_bytes(), 448 + 8 + 128);
   const LayerShape window{.row = row, .window = 128};
   LayerShape csa{
       .row = row, .window = 128, .compress_ratio = 4, .overlapped = true, .index_dim = 128};
@@ -53,6 +106,86 @@ TEST(SequenceCache, HoldsWhatEachKindOfLayerNeeds) {
   cache.AdvanceMtp(2);
   EXPECT_EQ(cache.length(2), 5);
   EXPECT_EQ(cache.length(3), 2);
+}
+
+// Four layers as in HoldsWhatEachKindOfLayerNeeds, as small as the formats allow; the last one is
+// an MTP layer.
+SequenceCache SmallCache() {
+  const numerics::RowLayout row{.head_dim = 128, .rope_dim = 64};
+  const LayerShape window{.row = row, .window = 8};
+  return SequenceCache(
+      {window,
+       {.row = row, .window = 8, .compress_ratio = 4, .overlapped = true, .index_dim = 32},
+       {.row = row, .window = 8, .compress_ratio = 16},
+       window},
+      3);
+}
+
+TEST(Snapshot, HoldsOnlyWhatItsPositionNeeds) {
+  SequenceCache cache = SmallCache();
+  const int64_t row_bytes = cache.layer(0).window.cols();
+  const auto bytes_of = [&](int64_t windows, int64_t csa, int64_t hca) {
+    // Rows of the windows; values and scores of CSA rows and keys (twice as wide), and of HCA rows.
+    return windows * row_bytes + csa * 2 * 4 * (2 * 128 + 2 * 32) + hca * 2 * 4 * 128;
+  };
+  EXPECT_EQ(cache.SnapshotBytes(0, 0), 0);
+  EXPECT_EQ(cache.SnapshotBytes(3, 0), bytes_of(3 * 3, 3, 3));
+  EXPECT_EQ(cache.SnapshotBytes(4, 4), bytes_of(4 * 4, 4, 4));
+  EXPECT_EQ(cache.SnapshotBytes(5, 4), bytes_of(3 * 5 + 4, 5, 5));
+  EXPECT_EQ(cache.SnapshotBytes(31, 30), bytes_of(4 * 7, 7, 15));
+  EXPECT_EQ(cache.SnapshotBytes(32, 32), bytes_of(4 * 7, 4, 0)) << "no block waits";
+}
+
+TEST(Snapshot, AForkAndItsOriginGoTheirOwnWays) {
+  SequenceCache cache = SmallCache();
+  cache.layer(1).rows.Append(5);
+  std::memset(cache.layer(1).rows.record(4), 1, 16);
+  cache.layer(1).compressor.values.row(2)[0] = 1;
+  cache.Advance(20);
+  SequenceCache fork = cache.Fork();
+  EXPECT_EQ(fork.length(), 20);
+  EXPECT_EQ(std::as_const(fork.layer(1).rows).record(4),
+            std::as_const(cache.layer(1).rows).record(4));
+  cache.layer(1).compressor.values.row(2)[0] = 2;
+  cache.layer(1).rows.Append(1);
+  cache.Advance(4);
+  EXPECT_EQ(fork.length(), 20);
+  EXPECT_EQ(fork.layer(1).rows.size(), 5);
+  EXPECT_EQ(fork.layer(1).compressor.values.row(2)[0], 1);
+}
+
+TEST(Snapshot, FindsProjectionsThatAreNotFinite) {
+  SequenceCache cache = SmallCache();
+  cache.Advance(3);
+  Snapshot snapshot = cache.TakeSnapshot();
+  EXPECT_TRUE(cache.HasFiniteProjections(snapshot));
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  // A window's bytes may look like any float.
+  std::memcpy(snapshot.state.data(), &nan, sizeof nan);
+  EXPECT_TRUE(cache.HasFiniteProjections(snapshot));
+  std::memcpy(snapshot.state.data() + snapshot.state.size() - sizeof nan, &nan, sizeof nan);
+  EXPECT_FALSE(cache.HasFiniteProjections(snapshot));
+}
+
+TEST(LayerCache, TruncatingClearsTheKeysThatATileNoLongerHolds) {
+  SequenceCache cache = SmallCache();
+  LayerCache& layer = cache.layer(1);
+  layer.rows.Append(20);
+  layer.index_tiles.Append(2);
+  const int64_t tile_bytes = layer.index_tiles.record_bytes();
+  std::memset(layer.index_tiles.record(0), 0xff, static_cast<size_t>(tile_bytes));
+  const LayerCache fork = layer.Fork();
+  layer.TruncateBlocks(4 * 5 + 3);
+  EXPECT_EQ(layer.rows.size(), 5);
+  EXPECT_EQ(layer.index_keys, 5);
+  ASSERT_EQ(layer.index_tiles.size(), 1);
+  // Groups of 16 keys: dwords, then scale bytes.
+  const std::byte* tile = layer.index_tiles.record(0);
+  for (int64_t i = 0; i < tile_bytes; ++i) {
+    const int64_t key = i < 32 / 2 * 16 ? i / 4 % 16 : i % 16;
+    EXPECT_EQ(tile[i], key < 5 ? std::byte{0xff} : std::byte{0}) << i;
+  }
+  EXPECT_EQ(fork.index_tiles.record(0)[tile_bytes - 1], std::byte{0xff});
 }
 
 TEST(WindowView, FindsOldRowsInTheRingAndNewOnesInTheBatch) {

@@ -72,9 +72,10 @@ void AppendIndexKeys(Pass& pass, const IndexerWeights& weights) {
   const int64_t dim = pass.config.index_head_dim;
   for (const Batch::Run& run : pass.batch.runs()) {
     kv::LayerCache& cache = run.cache->layer(pass.layer);
-    cache.index_keys = (run.first_position + run.count) / pass.plan().compress_ratio;
-    cache.index_tiles.Append((cache.index_keys + kIndexTile - 1) / kIndexTile -
-                             cache.index_tiles.size());
+    // The first new key may go into a tile that has room left.
+    const int64_t first_tile = cache.index_keys / kIndexTile;
+    cache.index_keys = cache.shape.RowCount(run.first_position + run.count);
+    cache.index_tiles.Extend(first_tile, cache.shape.TileCount(run.first_position + run.count));
   }
   CompressBlocks(pass, IndexerCompressor(pass, weights),
                  [&](kv::LayerCache& cache, int64_t index, float* key, int) {

@@ -1,0 +1,37 @@
+#include "engine/sequence.h"
+
+#include <memory>
+#include <utility>
+
+namespace fathom::engine {
+namespace {
+
+// At 15 MB for the largest snapshot of V4-Flash, eight turns of a chat; at the 4 MB of one at a
+// multiple of 128, as many as SnapshotLimits allows.
+constexpr SnapshotLimits kLimits = {.bytes = int64_t{256} << 20};
+
+}  // namespace
+
+Sequence Sequence::Fork() const {
+  Sequence fork(cache.Fork());
+  fork.tokens = tokens;
+  fork.snapshots = snapshots;
+  return fork;
+}
+
+void Sequence::Remember(int64_t back) {
+  const int64_t position = length() - back;
+  const auto items = snapshots.items();
+  if (position <= 0 || (!items.empty() && items.back()->length >= position)) return;
+  snapshots.Add(std::make_shared<kv::Snapshot>(cache.TakeSnapshot(back)), kLimits);
+}
+
+void Sequence::CutBack(int64_t length_wanted) {
+  if (length() <= length_wanted) return;
+  const kv::Snapshot* found = snapshots.FindAtOrBefore(length_wanted);
+  cache.Restore(found != nullptr ? *found : kv::Snapshot());
+  tokens.resize(static_cast<size_t>(cache.length()));
+  snapshots.DropAfter(cache.length());
+}
+
+}  // namespace fathom::engine
