@@ -1,13 +1,14 @@
 // Speed of the kernels of every tier that runs here, beside the machine's own ceilings measured in
-// the same run: streaming reads from memory, and the rate of vdpbf16ps with two constant operands
-// and with the distinct operands of a 4 x 6 tile, all in registers.
+// the same run: streaming reads from memory, and products of each tier's instructions with all
+// operands in registers.
 //
 // One-token products run over several hundred megabytes of weights, so that no cache helps; their
 // rate is bytes of weights a second. Each benchmark first holds its result against the portable
 // tier and reports an error if they disagree. The last number of a name is that of threads.
 #include <benchmark/benchmark.h>
-#include <immintrin.h>
 
+#include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <functional>
@@ -251,10 +252,30 @@ void BenchExpandRows(benchmark::State& state, const KernelTable& kernels) {
   state.SetBytesProcessed(state.iterations() * kRows * kLayout.row_bytes());
 }
 
+// Quantised activations as numbers, ascending: tiers store them as float32 or BF16, in orders of
+// their own.
+std::vector<float> SortedActivations(const KernelTable& kernels, const std::vector<float>& x) {
+  const auto cols = static_cast<int64_t>(x.size());
+  std::vector<std::byte> stored(kernels.activation_bytes(cols));
+  kernels.quantize_activations(x.data(), cols, WeightFormat::kE4m3, stored.data());
+  const size_t width = stored.size() / x.size();
+  std::vector<float> values(x.size());
+  for (size_t i = 0; i < values.size(); ++i) {
+    uint32_t bits = 0;  // a BF16 is the upper half of a float32
+    std::memcpy(reinterpret_cast<std::byte*>(&bits) + sizeof bits - width,
+                stored.data() + i * width, width);
+    values[i] = std::bit_cast<float>(bits);
+  }
+  std::sort(values.begin(), values.end());
+  return values;
+}
+
 void BenchQuantize(benchmark::State& state, const KernelTable& kernels) {
   constexpr int64_t kCols = 4096;
   const std::vector<float> x = RandomFloats(kCols);
   std::vector<std::byte> out(kernels.activation_bytes(kCols));
+  if (SortedActivations(kernels, x) != SortedActivations(PortableKernels(), x))
+    return state.SkipWithError("disagrees with portable");
   for (auto _ : state)
     kernels.quantize_activations(x.data(), kCols, WeightFormat::kE4m3, out.data());
   state.SetItemsProcessed(state.iterations() * kCols);
@@ -262,55 +283,32 @@ void BenchQuantize(benchmark::State& state, const KernelTable& kernels) {
 
 // -- Ceilings -------------------------------------------------------------------------------------
 
-__attribute__((target("avx512f"))) void ReadAll(const std::byte* from, int64_t bytes) {
-  __m512i sums[2] = {};
-  for (int64_t i = 0; i < bytes; i += 128)
-    for (int j = 0; j < 2; ++j)
-      sums[j] = _mm512_add_epi32(sums[j], _mm512_loadu_si512(from + i + 64 * j));
-  asm volatile("" ::"v"(sums[0]), "v"(sums[1]));
-}
-
-void BenchRead(benchmark::State& state, int threads) {
+void BenchRead(benchmark::State& state, const KernelTable& kernels, int threads) {
   base::ThreadPool pool(threads);
   const std::byte* data = WeightPool().data();
+  const int64_t share = kPoolBytes / threads / kProbeGrain * kProbeGrain;
+  const auto read = [&](const KernelTable& table, int worker) {
+    return table.probe_read(data + worker * share, share);
+  };
+  if (read(kernels, 0) != read(PortableKernels(), 0))
+    return state.SkipWithError("disagrees with portable");
   for (auto _ : state)
-    pool.Run([&](int worker) {
-      const int64_t share = kPoolBytes / threads;
-      ReadAll(data + worker * share, share);
-    });
-  state.SetBytesProcessed(state.iterations() * kPoolBytes);
+    pool.Run([&](int worker) { benchmark::DoNotOptimize(read(kernels, worker)); });
+  state.SetBytesProcessed(state.iterations() * share * threads);
 }
 
-// kRows * kTokens running sums; every operand in a register.
-template <int kRows, int kTokens>
-__attribute__((target("avx512f,avx512bf16"))) void DotTile(int64_t steps) {
-  __m512 sums[kRows][kTokens] = {};
-  __m512i w[kRows] = {};
-  __m512i x[kTokens] = {};
-  for (int64_t i = 0; i < steps; ++i) {
-#pragma GCC unroll 8
-    for (__m512i& operand : w) asm volatile("" : "+v"(operand));
-#pragma GCC unroll 16
-    for (int t = 0; t < kTokens; ++t) {
-      __m512i operand = t < kRows ? w[t] : x[t];  // the registers hold 24 sums and few operands
-#pragma GCC unroll 8
-      for (int r = 0; r < kRows; ++r)
-        sums[r][t] = _mm512_dpbf16_ps(sums[r][t], reinterpret_cast<__m512bh>(w[r]),
-                                      reinterpret_cast<__m512bh>(operand));
-    }
-  }
-  for (auto& row : sums)
-    for (__m512& sum : row) asm volatile("" ::"v"(sum));
-}
-
-template <int kRows, int kTokens>
-void BenchDots(benchmark::State& state, int threads) {
+void BenchProducts(benchmark::State& state, double (*probe)(int64_t) noexcept, int threads) {
   base::ThreadPool pool(threads);
-  constexpr int64_t kSteps = 1 << 20;
-  for (auto _ : state) pool.Run([](int) { DotTile<kRows, kTokens>(kSteps); });
-  state.counters["MAC/s"] = benchmark::Counter(
-      static_cast<double>(state.iterations() * kSteps * kRows * kTokens * 32 * threads),
-      benchmark::Counter::kIsRate);
+  constexpr int kCalls = 64;
+  const double macs = probe(kMaxProbeSteps);
+  if (macs != kMaxProbeSteps * probe(1)) return state.SkipWithError("miscounts its products");
+  for (auto _ : state)
+    pool.Run([&](int) {
+      for (int i = 0; i < kCalls; ++i) benchmark::DoNotOptimize(probe(kMaxProbeSteps));
+    });
+  state.counters["MAC/s"] =
+      benchmark::Counter(macs * kCalls * threads * static_cast<double>(state.iterations()),
+                         benchmark::Counter::kIsRate);
 }
 
 constexpr MatmulCase kCases[] = {
@@ -338,18 +336,18 @@ void Register(const std::string& name, std::function<void(benchmark::State&)> ru
 }
 
 void RegisterAll() {
-  for (int threads : {1, 2}) {
-    if (__builtin_cpu_supports("avx512f"))
-      Register("ceiling/read/" + std::to_string(threads),
-               [threads](benchmark::State& state) { BenchRead(state, threads); });
-    if (!__builtin_cpu_supports("avx512bf16")) continue;
-    Register("ceiling/vdpbf16ps/" + std::to_string(threads),
-             [threads](benchmark::State& state) { BenchDots<1, 16>(state, threads); });
-    Register("ceiling/vdpbf16ps_tile/" + std::to_string(threads),
-             [threads](benchmark::State& state) { BenchDots<4, 6>(state, threads); });
-  }
   for (const KernelTable* kernels : SupportedKernels()) {
     const std::string tier = kernels->name;
+    for (int threads : {1, 2}) {
+      const auto ceiling = [&](const std::string& name, auto bench) {
+        Register(tier + "/ceiling/" + name + "/" + std::to_string(threads), bench);
+      };
+      ceiling("read", [=](benchmark::State& state) { BenchRead(state, *kernels, threads); });
+      ceiling("bf16",
+              [=](benchmark::State& state) { BenchProducts(state, kernels->probe_bf16, threads); });
+      ceiling("int8",
+              [=](benchmark::State& state) { BenchProducts(state, kernels->probe_int8, threads); });
+    }
     for (const MatmulCase& matmul : kCases)
       for (int threads : {1, 2})
         Register(tier + "/" + matmul.name + "/" + std::to_string(threads),

@@ -24,6 +24,10 @@ inline constexpr int64_t kAttentionHeads = 64;
 inline constexpr int64_t kMaxIndexDim = 1024;
 /// Most streams that `mix_streams` takes.
 inline constexpr int64_t kMaxStreams = 16;
+/// Most steps of one call of a probe: up to there its sums are exact.
+inline constexpr int64_t kMaxProbeSteps = 1 << 13;
+/// What probe_read reads is a multiple of so many bytes.
+inline constexpr int64_t kProbeGrain = 128;
 
 using numerics::IndexKeyLayout;
 using numerics::kIndexTile;
@@ -183,6 +187,22 @@ struct KernelTable {
   /// `sinks` is null. REQUIRES: value_dim % 16 == 0.
   void (*finish_attention)(const SoftmaxState& state, const float* sinks, int64_t heads,
                            int64_t value_dim) noexcept;
+
+  // -- Probes -------------------------------------------------------------------------------------
+  //
+  // The most that one core does with this tier's instructions, for measurements.
+
+  /// Reads `bytes` bytes front to back; returns the sum of their 32-bit words modulo 2^32.
+  /// REQUIRES: bytes % kProbeGrain == 0.
+  uint32_t (*probe_read)(const std::byte* data, int64_t bytes) noexcept;
+
+  /// Multiplies ones with ones in registers, BF16 where the tier multiplies it, else float32, and
+  /// returns the sum of the products: as many as were computed, a fixed number a step.
+  /// REQUIRES: steps <= kMaxProbeSteps.
+  double (*probe_bf16)(int64_t steps) noexcept;
+
+  /// The same with bytes and integer sums.
+  double (*probe_int8)(int64_t steps) noexcept;
 };
 
 }  // namespace fathom::kernels

@@ -41,4 +41,8 @@ void MergeAttention(const SoftmaxState& other, int64_t heads, int64_t value_dim,
 void FinishAttention(const SoftmaxState& state, const float* sinks, int64_t heads,
                      int64_t value_dim) noexcept;
 
+uint32_t ProbeRead(const std::byte* data, int64_t bytes) noexcept;
+double ProbeBf16(int64_t steps) noexcept;
+double ProbeInt8(int64_t steps) noexcept;
+
 }  // namespace fathom::kernels::portable

@@ -27,6 +27,9 @@ const KernelTable& PortableKernels() {
       .attend = portable::Attend,
       .merge_attention = portable::MergeAttention,
       .finish_attention = portable::FinishAttention,
+      .probe_read = portable::ProbeRead,
+      .probe_bf16 = portable::ProbeBf16,
+      .probe_int8 = portable::ProbeInt8,
   };
   return kTable;
 }

@@ -5,6 +5,7 @@
 #include "kernels/simd/attention.inl.h"
 #include "kernels/simd/indexer.inl.h"
 #include "kernels/simd/matmul_float.inl.h"
+#include "kernels/simd/probes.inl.h"
 #include "kernels/simd/rows.inl.h"
 #include "kernels/simd/vectors.inl.h"
 
@@ -35,6 +36,9 @@ constexpr KernelTable MakeTable(const char* name) {
       .attend = Attend<F>,
       .merge_attention = MergeAttention<F>,
       .finish_attention = FinishAttention<F>,
+      .probe_read = ProbeRead<F>,
+      .probe_bf16 = ProbeFloat32<F>,
+      .probe_int8 = ProbeBytes<F, Dots>,
   };
 }
 
