@@ -48,6 +48,10 @@ Result<MappedFile> MappedFile::Open(const std::string& path) {
     file.size_ = 0;
     return SystemError(path, "map");
   }
+  // Weights are read from end to end, every token: with 4 KiB pages the misses of the TLB cost a
+  // third of the time of decoding in a virtual machine. Where the file system can (ext4 since Linux
+  // 6.16, XFS), this makes the kernel read the file into pages of 2 MiB and map them as such.
+  static_cast<void>(::madvise(data, file.size_, MADV_HUGEPAGE));
   file.data_ = static_cast<const std::byte*>(data);
   return file;
 }
