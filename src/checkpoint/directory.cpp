@@ -23,12 +23,6 @@ bool Exists(const std::string& path) {
   return std::filesystem::exists(path, ignored);
 }
 
-std::string_view WithoutPrefix(std::string_view name) {
-  constexpr std::string_view kPrefix = "model.";
-  if (name.starts_with(kPrefix)) name.remove_prefix(kPrefix.size());
-  return name;
-}
-
 std::vector<std::string> ShardsOf(const ShardIndex& index) {
   std::vector<std::string> names;
   for (const auto& entry : index.entries) names.push_back(entry.file);
@@ -74,6 +68,12 @@ base::Status CompareWithIndex(const TensorDirectory& directory, const ShardIndex
 }
 
 }  // namespace
+
+std::string_view WithoutModelPrefix(std::string_view name) {
+  constexpr std::string_view kPrefix = "model.";
+  if (name.starts_with(kPrefix)) name.remove_prefix(kPrefix.size());
+  return name;
+}
 
 base::Result<TensorDirectory> TensorDirectory::Open(const std::string& path,
                                                     const Progress& progress, Access access) {
@@ -161,7 +161,7 @@ base::Status TensorDirectory::Read(const StoredTensor& tensor, std::byte* out) c
 base::Status TensorDirectory::IndexNames() {
   by_name_.reserve(tensors_.size());
   for (size_t i = 0; i < tensors_.size(); ++i) {
-    const auto [found, added] = by_name_.emplace(WithoutPrefix(tensors_[i].name), i);
+    const auto [found, added] = by_name_.emplace(WithoutModelPrefix(tensors_[i].name), i);
     if (added) continue;
     const StoredTensor& first = tensors_[found->second];
     return base::MakeError("{}: tensor {} is also in {} (as {})", FileOf(tensors_[i]),
@@ -171,7 +171,7 @@ base::Status TensorDirectory::IndexNames() {
 }
 
 const StoredTensor* TensorDirectory::Find(std::string_view name) const {
-  const auto found = by_name_.find(WithoutPrefix(name));
+  const auto found = by_name_.find(WithoutModelPrefix(name));
   return found == by_name_.end() ? nullptr : &tensors_[found->second];
 }
 

@@ -23,6 +23,9 @@ enum class Access : uint8_t {
   kRead,    ///< by reading it: nothing is mapped
 };
 
+/// A tensor's name without the leading "model." that some converters write.
+std::string_view WithoutModelPrefix(std::string_view name);
+
 /// A tensor where it lies in a file.
 struct StoredTensor {
   std::string name;         ///< as the file spells it

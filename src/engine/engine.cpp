@@ -10,8 +10,10 @@
 
 #include "checkpoint/directory.h"
 #include "engine/generation.h"
+#include "engine/session.h"
 #include "engine/validate.h"
 #include "kernels/dispatch.h"
+#include "model/fingerprint.h"
 #include "model/model.h"
 #include "model/weights_loader.h"
 #include "text/prompt_encoder.h"
@@ -59,6 +61,9 @@ class LocalEngine final : public Engine {
   }
   std::optional<int64_t> CutSequence(Sequence& sequence, int64_t tokens,
                                      std::string* error) override;
+  bool SaveSession(const Sequence& sequence, std::string_view note, const std::string& path,
+                   std::string* error) override;
+  std::optional<Session> LoadSession(const std::string& path, std::string* error) override;
   std::optional<int64_t> Submit(Request request, std::string* error) override;
   void Cancel(int64_t request) override;
   bool Step() override;
@@ -69,6 +74,7 @@ class LocalEngine final : public Engine {
               std::optional<text::Tokenizer> tokenizer, const kernels::KernelTable& kernels);
 
   base::Status CheckTokenizer() const;
+  base::Result<base::Digest> Fingerprint();
   std::shared_ptr<Sequence> PrepareSequence(const Request& request);
   std::vector<Generation*> PlanBatch();
   void ComputeLogits(const std::vector<int32_t>& tokens);
@@ -85,6 +91,7 @@ class LocalEngine final : public Engine {
   std::vector<model::Slice> slices_;                    // of the current step
   std::vector<float> logits_;
   int64_t next_number_ = 1;
+  std::optional<base::Digest> fingerprint_;  // once a session was saved or loaded
 };
 
 base::Result<std::optional<text::Tokenizer>> OpenTokenizer(const std::string& directory) {
@@ -213,6 +220,32 @@ std::optional<int64_t> LocalEngine::CutSequence(Sequence& sequence, int64_t toke
   }
   sequence.CutBack(tokens);
   return sequence.length();
+}
+
+base::Result<base::Digest> LocalEngine::Fingerprint() {
+  if (!fingerprint_) {
+    FATHOM_ASSIGN(fingerprint_, model::ComputeFingerprint(config_, info_.directory));
+  }
+  return *fingerprint_;
+}
+
+bool LocalEngine::SaveSession(const Sequence& sequence, std::string_view note,
+                              const std::string& path, std::string* error) {
+  const base::Status status = [&]() -> base::Status {
+    FATHOM_ASSIGN(const base::Digest fingerprint, Fingerprint());
+    return WriteSequence(sequence, note, fingerprint, path);
+  }();
+  if (!status.ok()) *error = status.error().message;
+  return status.ok();
+}
+
+std::optional<Session> LocalEngine::LoadSession(const std::string& path, std::string* error) {
+  return ValueOr<Session>(
+      [&]() -> base::Result<Session> {
+        FATHOM_ASSIGN(const base::Digest fingerprint, Fingerprint());
+        return ReadSequence(path, {fingerprint, config_.vocab_size}, model_->NewSequence());
+      }(),
+      error);
 }
 
 void LocalEngine::Cancel(int64_t request) {

@@ -50,6 +50,12 @@ struct EngineInfo {
   bool has_tokenizer = false;
 };
 
+/// A sequence that comes from a file.
+struct Session {
+  std::shared_ptr<Sequence> sequence;
+  std::string note;  ///< as it was given to SaveSession
+};
+
 class Engine {
  public:
   struct OpenResult;
@@ -91,6 +97,18 @@ class Engine {
   /// `tokens` is negative. Submit does this by itself where a prompt leaves the sequence's path.
   virtual std::optional<int64_t> CutSequence(Sequence& sequence, int64_t tokens,
                                              std::string* error) = 0;
+
+  /// Writes a sequence to a file, as far as it is computed, with the positions that it can return
+  /// to and `note`, bytes of the caller's. The file is replaced at once: if that fails, it holds
+  /// what it held before, and the answer is false and `error`. The first call reads a little of
+  /// every tensor, to know the checkpoint again.
+  virtual bool SaveSession(const Sequence& sequence, std::string_view note, const std::string& path,
+                           std::string* error) = 0;
+
+  /// Reads what SaveSession wrote, in this process or another: the sequence goes on as if it had
+  /// never been away. Nothing and `error` if the file is not whole, of another version of the
+  /// format or of another checkpoint.
+  virtual std::optional<Session> LoadSession(const std::string& path, std::string* error) = 0;
 
   /// Takes a request. Returns its number, or nothing and `error` if it can never run: an empty
   /// prompt, an id out of range, a prompt beyond the context, an option out of range.

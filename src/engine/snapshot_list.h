@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "kv/snapshot.h"
@@ -20,6 +21,10 @@ struct SnapshotLimits {
 class SnapshotList {
  public:
   using Item = std::shared_ptr<const kv::Snapshot>;
+
+  SnapshotList() = default;
+  /// REQUIRES: ascending lengths.
+  explicit SnapshotList(std::vector<Item> items) : items_(std::move(items)) {}
 
   /// Adds a snapshot that is longer than all others, then drops some until the limits hold: those
   /// whose neighbours are nearest to each other, compared with how far back they lie. What remains

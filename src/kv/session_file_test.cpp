@@ -1,0 +1,273 @@
+#include "kv/session_file.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <limits>
+#include <random>
+
+#include "kv/session_testing.h"
+
+namespace fathom::kv {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+using testing::StartsWith;
+using File = std::vector<std::byte>;
+
+constexpr int64_t kVocab = 100;
+constexpr base::Digest kFingerprint = {std::byte{1}, std::byte{2}, std::byte{3}};
+const SessionModel kModel = {.fingerprint = kFingerprint, .vocab_size = kVocab};
+
+// One layer of each kind, as small as the formats allow; the last one is an MTP layer.
+SequenceCache EmptyCache(int64_t window = 3) {
+  const numerics::RowLayout row{.head_dim = 128, .rope_dim = 64};
+  const LayerShape plain{.row = row, .window = window};
+  LayerShape csa{.row = row, .window = 3, .compress_ratio = 4, .overlapped = true, .index_dim = 32};
+  const LayerShape hca{.row = row, .window = 3, .compress_ratio = 16};
+  return SequenceCache({plain, csa, hca, plain}, 3);
+}
+
+void Fill(std::span<std::byte> bytes, std::mt19937& random) {
+  for (std::byte& byte : bytes) byte = static_cast<std::byte>(random());
+}
+
+void FillState(CompressorState& state, std::mt19937& random) {
+  std::normal_distribution<float> normal;
+  for (auto* matrix : {&state.values, &state.scores})
+    for (int64_t i = 0; i < matrix->rows() * matrix->cols(); ++i)
+      matrix->data()[i] = normal(random);
+}
+
+// A sequence that looks as if it had computed `length` tokens, and the MTP layer one less.
+struct Sample {
+  explicit Sample(int64_t length) : cache(EmptyCache()) {
+    std::mt19937 random(static_cast<unsigned>(length));
+    for (int64_t i = 0; i < length; ++i) tokens.push_back(static_cast<int32_t>(random() % kVocab));
+    const int64_t early = length / 2;
+    for (const int64_t stop : {early, length}) {
+      if (stop <= cache.length()) continue;
+      Grow(stop, random);
+      snapshots.push_back(std::make_shared<Snapshot>(cache.TakeSnapshot()));
+    }
+    if (snapshots.empty()) snapshots.push_back(std::make_shared<Snapshot>());
+  }
+
+  void Grow(int64_t length, std::mt19937& random) {
+    for (int64_t l = 0; l < cache.layer_count(); ++l) {
+      LayerCache& layer = cache.layer(l);
+      Fill({layer.window.data(), layer.window.bytes()}, random);
+      if (layer.shape.compress_ratio == 0) continue;
+      FillState(layer.compressor, random);
+      FillState(layer.index_compressor, random);
+      while (layer.rows.size() < layer.shape.RowCount(length)) {
+        layer.rows.Append(1);
+        Fill({layer.rows.record(layer.rows.size() - 1),
+              static_cast<size_t>(layer.rows.record_bytes())},
+             random);
+      }
+      while (layer.index_tiles.size() < layer.shape.TileCount(length)) {
+        layer.index_tiles.Append(1);
+        Fill({layer.index_tiles.record(layer.index_tiles.size() - 1),
+              static_cast<size_t>(layer.index_tiles.record_bytes())},
+             random);
+      }
+      layer.TruncateBlocks(length);
+    }
+    cache.AdvanceMtp(length - 1 - cache.mtp_length());
+    cache.Advance(length - cache.length());
+  }
+
+  SessionView view() const {
+    return {.cache = cache,
+            .tokens = tokens,
+            .note = note,
+            .snapshots = snapshots,
+            .fingerprint = kFingerprint};
+  }
+
+  SequenceCache cache;
+  std::vector<int32_t> tokens;
+  std::string note = "what was said";
+  std::vector<std::shared_ptr<const Snapshot>> snapshots;
+};
+
+File Write(const SessionView& view) {
+  File file;
+  const base::Status status = WriteSession(view, [&](std::span<const std::byte> bytes) {
+    file.insert(file.end(), bytes.begin(), bytes.end());
+    return base::Status();
+  });
+  EXPECT_TRUE(status.ok());
+  return file;
+}
+
+base::Result<Session> Read(const File& file) {
+  return ReadSession(file, "FILE", kModel, EmptyCache());
+}
+
+// The reason why a file is refused, or "accepted".
+std::string Refusal(const File& file) {
+  const auto session = Read(file);
+  if (session.ok()) return "accepted";
+  EXPECT_THAT(session.error().message, StartsWith("FILE: "));
+  EXPECT_THAT(session.error().message, Not(HasSubstr("\n")));
+  return session.error().message;
+}
+
+TEST(SessionFile, GivesBackWhatWasWritten) {
+  for (const int64_t length : {0, 1, 3, 4, 15, 16, 17, 64, 77, 128, 5000}) {
+    const Sample sample(length);
+    const File file = Write(sample.view());
+    const auto session = Read(file);
+    ASSERT_TRUE(session.ok()) << session.error().message;
+    EXPECT_EQ(session->tokens, sample.tokens);
+    EXPECT_EQ(session->note, sample.note);
+    EXPECT_EQ(session->cache.length(), sample.cache.length());
+    EXPECT_EQ(session->cache.mtp_length(), sample.cache.mtp_length());
+    EXPECT_EQ(session->cache.bytes().total(), sample.cache.bytes().total());
+    EXPECT_EQ(session->cache.TakeSnapshot().state, sample.cache.TakeSnapshot().state);
+    ASSERT_EQ(session->snapshots.size(), sample.snapshots.size());
+    for (size_t i = 0; i < sample.snapshots.size(); ++i) {
+      EXPECT_EQ(session->snapshots[i]->length, sample.snapshots[i]->length);
+      EXPECT_EQ(session->snapshots[i]->state, sample.snapshots[i]->state);
+    }
+    // Rows and keys: the same bytes when written again.
+    EXPECT_TRUE(Write({.cache = session->cache,
+                       .tokens = session->tokens,
+                       .note = session->note,
+                       .snapshots = session->snapshots,
+                       .fingerprint = kFingerprint}) == file)
+        << length;
+  }
+}
+
+TEST(SessionFile, EveryFlippedByteIsRefused) {
+  File file = Write(Sample(21).view());
+  ASSERT_LT(file.size(), 1U << 16);
+  for (size_t i = 0; i < file.size(); ++i) {
+    const std::byte mask{static_cast<uint8_t>(1u << i % 8)};
+    file[i] ^= mask;
+    ASSERT_NE(Refusal(file), "accepted") << "byte " << i;
+    file[i] ^= mask;
+  }
+  EXPECT_EQ(Refusal(file), "accepted");
+}
+
+TEST(SessionFile, EveryCutAndEveryExcessIsRefused) {
+  const File file = Write(Sample(21).view());
+  for (size_t size = 0; size < file.size(); ++size)
+    ASSERT_NE(Refusal({file.begin(), file.begin() + static_cast<std::ptrdiff_t>(size)}), "accepted")
+        << size;
+  File longer = file;
+  longer.push_back(std::byte{0});
+  EXPECT_THAT(Refusal(longer), HasSubstr("when it was written"));
+  EXPECT_EQ(Refusal({}), "FILE: not a session file");
+}
+
+TEST(SessionFile, SaysWhatDoesNotFit) {
+  const Sample sample(21);
+  const File file = Write(sample.view());
+  SessionModel other = kModel;
+  other.fingerprint[7] = std::byte{9};
+  EXPECT_EQ(ReadSession(file, "FILE", other, EmptyCache()).error().message,
+            "FILE: belongs to another checkpoint");
+  EXPECT_THAT(ReadSession(file, "FILE", kModel, EmptyCache(4)).error().message,
+              HasSubstr("its layers are not those of the model"));
+  EXPECT_THAT(ReadSession(file, "FILE", {kFingerprint, 3}, EmptyCache()).error().message,
+              HasSubstr("is not in the vocabulary"));
+  File newer = file;
+  StoreAt<uint32_t>(&newer, 8, 2);
+  EXPECT_EQ(Refusal(newer), "FILE: a session file of version 2; this program reads version 1");
+}
+
+// Changes to a file whose checksums are right afterwards.
+struct Lie {
+  const char* reason;
+  std::function<void(File*, const std::vector<size_t>& sections)> tell;
+};
+
+// Sections of Sample(21): layout, tokens, note, rows and tiles of layer 1, rows of layer 2, two
+// snapshots. The layout: 16 bytes of fingerprint, lengths, the number of snapshots, the layers.
+TEST(SessionFile, LiesUnderRightChecksumsAreRefused) {
+  constexpr uint64_t kHuge = uint64_t{1} << 62;
+  const auto entry = [](size_t section) {
+    return kTestHeaderBytes + section * kTestEntryBytes + 8;
+  };
+  const std::vector<Lie> lies = {
+      {"its table does not fit", [](File* f, const auto&) { StoreAt<uint32_t>(f, 12, ~0u); }},
+      {"sections do not fit", [&](File* f, const auto&) { StoreAt(f, entry(1), kHuge); }},
+      {"sections do not fit", [&](File* f, const auto&) { StoreAt(f, entry(7), ~uint64_t{0}); }},
+      {"belong to no section", [](File* f, const auto&) { f->push_back(std::byte{0}); }},
+      {"section 3 is not 4.1",
+       [&](File* f, const auto&) { StoreAt<uint32_t>(f, entry(3) - 4, 2); }},
+      {"no layout",
+       [&](File* f, const auto& s) {
+         f->erase(f->begin() + static_cast<std::ptrdiff_t>(s[0]),
+                  f->begin() + static_cast<std::ptrdiff_t>(s[1]));
+         StoreAt<uint64_t>(f, entry(0), 0);
+       }},
+      {"token ids for a length", [](File* f, const auto& s) { StoreAt(f, s[0] + 16, kHuge); }},
+      {"token ids for a length",
+       [](File* f, const auto& s) { StoreAt<uint64_t>(f, s[0] + 16, 20); }},
+      {"MTP layers are ahead", [](File* f, const auto& s) { StoreAt(f, s[0] + 24, kHuge); }},
+      {"4294967295 positions", [](File* f, const auto& s) { StoreAt(f, s[0] + 32, ~0u); }},
+      {"0 positions", [](File* f, const auto& s) { StoreAt<uint32_t>(f, s[0] + 32, 0); }},
+      {"belong to nothing",
+       [](File* f, const auto& s) {
+         StoreAt<uint32_t>(f, 12, static_cast<uint32_t>(s.size()));
+         f->insert(f->begin() + static_cast<std::ptrdiff_t>(s[0] - sizeof(base::Digest)),
+                   kTestEntryBytes, std::byte{0});
+       }},
+      {"not those of the model",
+       [](File* f, const auto& s) { StoreAt<uint32_t>(f, s[0] + 44 + 12, 64); }},
+      {"token 2 is -1", [](File* f, const auto& s) { StoreAt<int32_t>(f, s[1] + 8, -1); }},
+      {"token 0 is 100", [](File* f, const auto& s) { StoreAt<int32_t>(f, s[1], kVocab); }},
+      {"out of order", [](File* f, const auto& s) { StoreAt(f, s[6], kHuge); }},
+      {"out of order", [](File* f, const auto& s) { StoreAt<uint64_t>(f, s[6] + 8, 11); }},
+      {"out of order", [](File* f, const auto& s) { StoreAt<uint64_t>(f, s[7], 20); }},
+      {"bytes of state", [](File* f, const auto& s) { StoreAt<uint64_t>(f, s[6], 9); }},
+      {"NaN or infinite",
+       [](File* f, const auto& s) {
+         // The MTP layer's window comes last, two rows of it; before it, a score of the HCA layer.
+         StoreAt(f, s[8] - 2 * 200 - 4, std::numeric_limits<float>::quiet_NaN());
+       }},
+      {"NaN or infinite",
+       [](File* f, const auto& s) {
+         StoreAt(f, s[7] - 2 * 200 - 4, -std::numeric_limits<float>::infinity());
+       }},
+      {"not there yet", [](File* f, const auto& s) { (*f)[s[5] - 1] = std::byte{1}; }},
+  };
+  const File file = Write(Sample(21).view());
+  const std::vector<size_t> sections = FindSections(file);
+  ASSERT_EQ(sections.size(), 9U);
+  for (const Lie& lie : lies) {
+    File changed = file;
+    lie.tell(&changed, sections);
+    RepairChecksums(&changed);
+    EXPECT_THAT(Refusal(changed), HasSubstr(lie.reason));
+  }
+}
+
+TEST(SessionFile, AFailingSinkEndsTheWriting) {
+  const Sample sample(21);
+  int pieces = 0;
+  for (int good = 0;; ++good) {
+    int calls = 0;
+    const base::Status status =
+        WriteSession(sample.view(), [&](std::span<const std::byte>) -> base::Status {
+          if (calls++ < good) return {};
+          return base::MakeError("enough");
+        });
+    pieces = calls;
+    if (status.ok()) break;
+    EXPECT_EQ(status.error().message, "enough");
+    EXPECT_EQ(calls, good + 1);
+  }
+  EXPECT_GT(pieces, 8);
+}
+
+}  // namespace
+}  // namespace fathom::kv
