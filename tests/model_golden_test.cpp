@@ -94,13 +94,13 @@ Outputs RunWhole(TestModel& test, const std::vector<int32_t>& ids) {
   model::Model model(test.config, test.weights.weights(), Kernels(), test.pool, kMaxTokens);
   auto cache = model.NewSequence();
   const model::Slice slice{&cache, ids};
-  model.Forward({&slice, 1});
+  EXPECT_TRUE(model.Forward({&slice, 1}).ok());
   Outputs out;
   const auto tokens = Iota(static_cast<int64_t>(ids.size()));
   out.logits.resize(ids.size() * static_cast<size_t>(test.config.vocab_size));
   model.Logits(tokens, out.logits.data());
   if (test.config.num_nextn_predict_layers == 0) return out;
-  model.ForwardMtp(std::span(ids).subspan(1));
+  EXPECT_TRUE(model.ForwardMtp(std::span(ids).subspan(1)).ok());
   out.mtp_logits.resize((ids.size() - 1) * static_cast<size_t>(test.config.vocab_size));
   model.MtpLogits(std::span(tokens).first(tokens.size() - 1), out.mtp_logits.data());
   return out;
@@ -123,7 +123,7 @@ void ExpectLayersAgree(TestModel& test, const GoldenFile& golden, double far) {
     const auto input = golden.Get<float>(fmt::format("layers.{}.hidden", layer - 1));
     std::copy(input.begin(), input.end(), model.streams());
     Choices choices;
-    model.RunLayer(layer, &choices);
+    ASSERT_TRUE(model.RunLayer(layer, &choices).ok());
 
     const std::vector<float> output(model.streams(), model.streams() + tokens * width);
     const auto errors = RowErrors(output, golden.Get<float>(name + ".hidden"), width);
@@ -157,7 +157,7 @@ TEST(Goldens, TheFirstLayerOfEachRandomModel) {
     auto cache = model.NewSequence();
     const model::Slice slice{&cache, ids};
     Choices choices;
-    model.Forward({&slice, 1}, &choices);
+    ASSERT_TRUE(model.Forward({&slice, 1}, &choices).ok());
     EXPECT_GE(EqualShare(choices.experts[0], GoldenExperts(golden, "layers.0")), 0.995) << name;
   }
 }

@@ -167,7 +167,8 @@ TEST_P(OpGoldens, HyperConnection) {
   const model::Slice slice{&cache, ids};
   batch.Assign({&slice, 1}, 0);
   const model::Rope rope({}, 64);
-  model::Pass pass{*config, context, activations, batch, rope};
+  model::MappedExperts experts{{}};
+  model::Pass pass{*config, context, activations, batch, rope, experts};
   const model::HyperConnectionWeights weights{
       {tensor::WeightFormat::kF32, 24, 512, reinterpret_cast<const std::byte*>(fn.data()), nullptr},
       base.data(),

@@ -20,7 +20,7 @@ void Runner::Step(std::span<Sequence*> sequences, std::span<const size_t> counts
   for (size_t i = 0; i < sequences.size(); ++i)
     slices.push_back({&sequences[i]->cache,
                       std::span(sequences[i]->ids).subspan(sequences[i]->done, counts[i])});
-  model_.Forward(slices);
+  ASSERT_TRUE(model_.Forward(slices).ok());
   int32_t token = 0;
   for (size_t i = 0; i < sequences.size(); ++i) {
     std::vector<int32_t> tokens;
@@ -51,7 +51,7 @@ void Runner::StepMtp(Sequence& sequence, size_t count) {
   const size_t first = sequence.done - count + 1;
   const size_t known = std::min(count, sequence.ids.size() - first);
   if (known == 0) return;
-  model_.ForwardMtp(std::span(sequence.ids).subspan(first, known));
+  ASSERT_TRUE(model_.ForwardMtp(std::span(sequence.ids).subspan(first, known)).ok());
   std::vector<int32_t> tokens;
   for (size_t t = 0; t < known; ++t) tokens.push_back(static_cast<int32_t>(t));
   AppendLogits(sequence.logits.mtp, tokens, true);

@@ -111,14 +111,16 @@ TEST_P(AsyncReaderTest, ReadsManyRanges) {
 }
 
 TEST_P(AsyncReaderTest, TheEndOfTheFileIsEnoughOrAnError) {
-  auto file = OpenFile::Open(file_.path());
-  ASSERT_TRUE(file.ok());
-  for (const bool direct : {false, true}) {
-    const size_t alignment = direct && file->UseDirect() ? OpenFile::kDirectBlock : 1;
+  const auto plain = OpenFile::Open(file_.path());
+  ASSERT_TRUE(plain.ok());
+  const auto direct = plain->ReopenDirect();
+  ASSERT_TRUE(direct.ok());
+  for (const auto* file : {&plain, &direct}) {
+    const size_t alignment = (*file)->is_direct() ? OpenFile::kDirectBlock : 1;
     const uint64_t begin = kFileBytes / OpenFile::kDirectBlock * OpenFile::kDirectBlock;
     const size_t left = kFileBytes - begin;
     Blocks memory(3 * OpenFile::kDirectBlock);
-    ReadRequest request = {.descriptor = file->descriptor(),
+    ReadRequest request = {.descriptor = (*file)->descriptor(),
                            .offset = begin - OpenFile::kDirectBlock,
                            .buffer = memory.data(),
                            .bytes = 3 * OpenFile::kDirectBlock,

@@ -35,7 +35,7 @@ MemoryRegion::~MemoryRegion() {
 }
 
 void MemoryRegion::TryLock() const {
-  if (data_ != nullptr) static_cast<void>(::mlock(data_, size_));
+  if (data_ != nullptr) static_cast<void>(::mlock2(data_, size_, MLOCK_ONFAULT));
 }
 
 }  // namespace fathom::base

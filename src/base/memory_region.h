@@ -24,7 +24,8 @@ class MemoryRegion {
   const std::byte* data() const { return data_; }
   uint64_t size() const { return size_; }
 
-  /// Keeps the memory from being swapped out, as far as this process may ask for that.
+  /// Keeps what has been touched, and will be, from being swapped out, as far as this process may
+  /// ask for that.
   void TryLock() const;
 
  private:

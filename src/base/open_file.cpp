@@ -29,12 +29,16 @@ Result<OpenFile> OpenFile::Open(const std::string& path) {
 }
 
 OpenFile::OpenFile(OpenFile&& other) noexcept
-    : path_(std::move(other.path_)), fd_(std::exchange(other.fd_, -1)), size_(other.size_) {}
+    : path_(std::move(other.path_)),
+      fd_(std::exchange(other.fd_, -1)),
+      size_(other.size_),
+      is_direct_(other.is_direct_) {}
 
 OpenFile& OpenFile::operator=(OpenFile&& other) noexcept {
   std::swap(path_, other.path_);
   std::swap(fd_, other.fd_);
   std::swap(size_, other.size_);
+  std::swap(is_direct_, other.is_direct_);
   return *this;
 }
 
@@ -54,14 +58,19 @@ Status OpenFile::ReadAt(uint64_t offset, std::span<std::byte> out) const {
   return {};
 }
 
-// Some file systems take the flag and refuse the reads, so one is tried.
-bool OpenFile::UseDirect() {
-  const int flags = ::fcntl(fd_, F_GETFL);
-  if (flags < 0 || ::fcntl(fd_, F_SETFL, flags | O_DIRECT) != 0) return false;
+// By way of /proc, so that it is this file and not one that has its name by now.
+Result<OpenFile> OpenFile::ReopenDirect() const {
+  const std::string link = fmt::format("/proc/self/fd/{}", fd_);
+  OpenFile direct(path_, ::open(link.c_str(), O_RDONLY | O_CLOEXEC | O_DIRECT), size_);
+  // Some file systems take the flag and refuse the reads, so one is tried.
   alignas(kDirectBlock) std::byte block[kDirectBlock];
-  if (::pread(fd_, block, sizeof block, 0) >= 0) return true;
-  ::fcntl(fd_, F_SETFL, flags);
-  return false;
+  if (direct.fd_ >= 0 && ::pread(direct.fd_, block, sizeof block, 0) >= 0) {
+    direct.is_direct_ = true;
+    return direct;
+  }
+  OpenFile plain(path_, ::fcntl(fd_, F_DUPFD_CLOEXEC, 0), size_);
+  if (plain.fd_ < 0) return SystemError(path_, "open it once more");
+  return plain;
 }
 
 void OpenFile::ForgetCached(uint64_t offset, uint64_t bytes) const {

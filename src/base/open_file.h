@@ -32,9 +32,10 @@ class OpenFile {
   /// Fills `out` with the bytes from `offset` on. A file that ends earlier is an error.
   Status ReadAt(uint64_t offset, std::span<std::byte> out) const;
 
-  /// Asks for reads past the page cache (O_DIRECT) from now on: they have to keep to kDirectBlock.
-  /// Returns false, and changes nothing, where the file system refuses.
-  bool UseDirect();
+  /// The same file once more, to be read past the page cache (O_DIRECT) where the file system lets
+  /// that be: then `is_direct`, and reads have to keep to kDirectBlock.
+  Result<OpenFile> ReopenDirect() const;
+  bool is_direct() const { return is_direct_; }
 
   /// Lets the page cache forget a range; one of 0 bytes reaches to the end.
   void ForgetCached(uint64_t offset, uint64_t bytes) const;
@@ -46,6 +47,7 @@ class OpenFile {
   std::string path_;
   int fd_ = -1;
   uint64_t size_ = 0;
+  bool is_direct_ = false;
 };
 
 }  // namespace fathom::base

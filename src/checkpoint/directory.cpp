@@ -151,10 +151,10 @@ const std::string& TensorDirectory::FileOf(const StoredTensor& tensor) const {
                                     : open_files_[tensor.file].path();
 }
 
-base::Status TensorDirectory::Read(const StoredTensor& tensor, std::byte* out) const {
-  if (access_ == Access::kRead)
-    return open_files_[tensor.file].ReadAt(tensor.offset, {out, tensor.bytes()});
-  std::memcpy(out, tensor.view.data, tensor.bytes());
+base::Status TensorDirectory::Read(const StoredTensor& tensor, std::span<std::byte> out) const {
+  FATHOM_CHECK(out.size() <= tensor.bytes());
+  if (access_ == Access::kRead) return open_files_[tensor.file].ReadAt(tensor.offset, out);
+  if (!out.empty()) std::memcpy(out.data(), tensor.view.data, out.size());
   return {};
 }
 

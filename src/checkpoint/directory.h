@@ -58,9 +58,9 @@ class TensorDirectory {
   const std::string& path() const { return path_; }
   Access access() const { return access_; }
   /// The files, to be read at StoredTensor::file and offset. REQUIRES: the access is kRead.
-  std::span<base::OpenFile> open_files() { return open_files_; }
-  /// Copies a tensor's data to `out`, which has room for it.
-  base::Status Read(const StoredTensor& tensor, std::byte* out) const;
+  std::span<const base::OpenFile> open_files() const { return open_files_; }
+  /// Copies the first out.size() bytes of a tensor's data. REQUIRES: it has so many.
+  base::Status Read(const StoredTensor& tensor, std::span<std::byte> out) const;
   /// Bytes of all tensors' data.
   uint64_t total_bytes() const { return total_bytes_; }
 

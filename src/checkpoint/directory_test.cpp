@@ -124,14 +124,14 @@ TEST(TensorDirectory, ReadsWithoutMapping) {
     EXPECT_EQ(read.FileOf(*tensor), mapped->FileOf(*mapped->Find(name)));
     std::byte data{};
     std::byte expected{};
-    ASSERT_TRUE(read.Read(*tensor, &data).ok());
-    ASSERT_TRUE(mapped->Read(*mapped->Find(name), &expected).ok());
+    ASSERT_TRUE(read.Read(*tensor, {&data, 1}).ok());
+    ASSERT_TRUE(mapped->Read(*mapped->Find(name), {&expected, 1}).ok());
     EXPECT_EQ(data, expected) << name;
     EXPECT_EQ(data, *mapped->Find(name)->view.data) << name;
   }
   std::filesystem::resize_file(folder / "model-2.safetensors", 20);
   std::byte data{};
-  EXPECT_EQ(read.Read(*read.Find("c"), &data).error().message,
+  EXPECT_EQ(read.Read(*read.Find("c"), {&data, 1}).error().message,
             folder / "model-2.safetensors" +
                 fmt::format(": ends before byte {}: truncated?", read.Find("c")->offset));
 }

@@ -28,6 +28,7 @@ base::Result<Generated> Generate(engine::Engine& engine, engine::Request request
     engine.Step();
   }
   FATHOM_TRY(printed);
+  if (completion->finish == engine::FinishReason::kError) return base::Error{completion->error};
   // What the engine held back until it was certain: half a character, the start of a stop string.
   const auto rest = std::string_view(completion->text).substr(bytes_printed);
   if (!rest.empty()) FATHOM_TRY(print(rest));

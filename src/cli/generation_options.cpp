@@ -58,6 +58,7 @@ void AddEngineOptions(CLI::App& app, EngineFlags* flags) {
   AddInteger(app, "--batch-tokens", {1, 1 << 16},
              "Tokens of a prompt that are computed at a time\n(default: 512)",
              [flags](int64_t tokens) { flags->batch_tokens = tokens; });
+  AddExpertMemoryOption(app, &flags->expert_memory);
 }
 
 void AddGenerationOptions(CLI::App& app, GenerationFlags* flags) {
@@ -83,6 +84,7 @@ base::Result<std::unique_ptr<engine::Engine>> OpenEngine(const EngineFlags& flag
   options.threads = flags.threads;
   options.context = flags.context;
   options.batch_tokens = flags.batch_tokens;
+  options.expert_memory = flags.expert_memory;
   options.on_progress = [&bar](uint64_t done, uint64_t total) { bar.Update(done, total); };
   engine::Engine::OpenResult opened = engine::Engine::Open(directory, options);
   if (!opened.engine) return base::Error{opened.error};

@@ -18,6 +18,7 @@ struct EngineFlags {
   int threads = 0;
   int64_t context = 0;
   int64_t batch_tokens = engine::EngineOptions().batch_tokens;
+  uint64_t expert_memory = 0;
 };
 
 struct GenerationFlags {
@@ -28,7 +29,7 @@ struct GenerationFlags {
   engine::SamplingOptions sampling;
 };
 
-/// Adds --model, --threads, --context and --batch-tokens.
+/// Adds --model, --threads, --context, --batch-tokens and --expert-memory.
 void AddEngineOptions(CLI::App& app, EngineFlags* flags);
 
 /// Adds --system, --think, -n, --stop and the options of sampling.

@@ -62,9 +62,8 @@ base::Result<Inspection> InspectCheckpoint(const std::string& directory, base::T
   for (const kernels::KernelTable* table : kernels::SupportedKernels())
     inspection.isas.emplace_back(table->name);
 
-  FATHOM_ASSIGN(auto tensors, checkpoint::TensorDirectory::Open(directory));
-  FATHOM_ASSIGN(const auto weights,
-                model::LoadedWeights::Load(std::move(tensors), inspection.config, pool, progress));
+  FATHOM_ASSIGN(const auto weights, model::LoadedWeights::Open(directory, inspection.config, pool,
+                                                               {.progress = progress}));
   inspection.weights = weights.report();
   inspection.parameters = model::CountParameters(inspection.config);
   inspection.published_kv_per_token = PublishedBytesPerToken(inspection.config);

@@ -26,6 +26,7 @@ struct LogitsCommandOptions {
   LogitsOptions outputs;
   int64_t chunk = 512;
   int threads = 0;
+  uint64_t expert_memory = 0;
 };
 
 base::Result<std::vector<int32_t>> ReadIds(const LogitsCommandOptions& options,
@@ -42,12 +43,12 @@ base::Result<std::vector<int32_t>> ReadIds(const LogitsCommandOptions& options,
 
 base::Result<model::LoadedWeights> LoadWeights(const std::string& directory,
                                                const model::ModelConfig& config,
-                                               base::ThreadPool& pool) {
+                                               base::ThreadPool& pool, uint64_t expert_memory) {
   ProgressBar bar("loading", ProgressBar::Unit::kBytes);
-  FATHOM_ASSIGN(auto tensors, checkpoint::TensorDirectory::Open(directory));
-  return model::LoadedWeights::Load(
-      std::move(tensors), config, pool,
-      [&](uint64_t done, uint64_t total) { bar.Update(done, total); });
+  return model::LoadedWeights::Open(
+      directory, config, pool,
+      {.expert_memory = expert_memory,
+       .progress = [&](uint64_t done, uint64_t total) { bar.Update(done, total); }});
 }
 
 /// Runs `ids` through the model, chunk by chunk, and hands everything to the writer.
@@ -64,12 +65,12 @@ base::Status Compute(model::Model& model, std::span<const int32_t> ids, bool mtp
     const size_t count = std::min(chunk, ids.size() - begin);
     const model::Slice slice{&cache, ids.subspan(begin, count)};
     writer.BeginChunk(static_cast<int64_t>(count));
-    model.Forward({&slice, 1}, &writer);
+    FATHOM_TRY(model.Forward({&slice, 1}, &writer));
     model.Logits(std::span(rows).first(count), logits.data());
     FATHOM_TRY(writer.AppendLogits(std::span(logits).first(count * vocab)));
     const auto next = ids.subspan(begin + 1, std::min(count, ids.size() - begin - 1));
     if (mtp && !next.empty()) {
-      model.ForwardMtp(next);
+      FATHOM_TRY(model.ForwardMtp(next));
       model.MtpLogits(std::span(rows).first(next.size()), logits.data());
       writer.AppendMtpLogits(std::span(logits).first(next.size() * vocab));
     }
@@ -88,7 +89,7 @@ base::Result<ExitCode> WriteLogits(const LogitsCommandOptions& options) {
   const auto tokens = static_cast<int64_t>(ids.size());
   FATHOM_ASSIGN(auto writer, LogitsWriter::Create(options.out, config, tokens, options.outputs));
   base::ThreadPool pool(ChooseThreads(options.threads));
-  FATHOM_ASSIGN(const auto weights, LoadWeights(directory, config, pool));
+  FATHOM_ASSIGN(const auto weights, LoadWeights(directory, config, pool, options.expert_memory));
   model::Model model(config, weights.weights(), *kernels, pool, std::min(options.chunk, tokens));
   FATHOM_TRY(Compute(model, ids, options.outputs.mtp, writer));
   FATHOM_TRY(writer.Finish());
@@ -120,6 +121,7 @@ void AddLogitsCommand(CommandLine& command_line) {
   AddInteger(app, "--chunk", {1, 8192}, "Tokens of one forward pass (default: 512)",
              [options](int64_t chunk) { options->chunk = chunk; });
   AddThreadsOption(app, &options->threads);
+  AddExpertMemoryOption(app, &options->expert_memory);
 }
 
 }  // namespace fathom::cli

@@ -31,6 +31,13 @@ void AddThreadsOption(CLI::App& app, int* threads) {
              [threads](int64_t count) { *threads = static_cast<int>(count); });
 }
 
+void AddExpertMemoryOption(CLI::App& app, uint64_t* bytes) {
+  AddBytes(app, "--expert-memory",
+           "Read routed experts when they are needed, and keep as\n"
+           "many as fit in so much memory (100G, 800M, ...)",
+           bytes);
+}
+
 base::Result<std::string> FindModel(const std::string& directory) {
   if (!directory.empty()) return directory;
   if (IsDirectory(kDefaultModel)) return std::string(kDefaultModel);

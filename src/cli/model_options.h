@@ -17,6 +17,9 @@ void AddModelOption(CLI::App& app, std::string* directory);
 /// Adds --threads N, which stays 0 if it is not given.
 void AddThreadsOption(CLI::App& app, int* threads);
 
+/// Adds --expert-memory BYTES, which stays 0 if it is not given.
+void AddExpertMemoryOption(CLI::App& app, uint64_t* bytes);
+
 /// The directory to open. One that the user named is taken as it is. An empty one stands for
 /// kDefaultModel: in the working directory, else in share/fathom beside the bin/ that holds the
 /// program, else in the closest folder above the program that has one, which is the source tree.

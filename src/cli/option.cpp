@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <optional>
 #include <utility>
@@ -54,6 +55,34 @@ CLI::Option* AddInteger(CLI::App& app, const std::string& name, IntegerRange ran
 CLI::Option* AddNumber(CLI::App& app, const std::string& name, NumberRange range,
                        const std::string& description, std::function<void(double)> set) {
   return AddRanged<double>(app, name, range, description, std::move(set));
+}
+
+std::optional<uint64_t> ParseBytes(std::string_view text) {
+  const size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
+  std::optional<int64_t> amount = ParseWhole<int64_t>(std::string(text.substr(0, digits)));
+  std::string_view suffix = text.substr(digits);
+  if (!amount || *amount == 0) return std::nullopt;
+  if (suffix.empty()) return *amount;
+  const size_t power = std::string_view("KMGT").find(suffix.front());
+  suffix.remove_prefix(1);
+  if (power == std::string_view::npos || !(suffix.empty() || suffix == "iB" || suffix == "B"))
+    return std::nullopt;
+  for (size_t i = 0; i <= power; ++i)
+    if (__builtin_mul_overflow(*amount, suffix == "B" ? 1000 : 1024, &*amount)) return std::nullopt;
+  return *amount;
+}
+
+CLI::Option* AddBytes(CLI::App& app, const std::string& name, const std::string& description,
+                      uint64_t* bytes) {
+  const auto check = [](const std::string& text) {
+    if (ParseBytes(text)) return std::string();
+    return fmt::format("\"{}\" is not a number of bytes from 1, such as 800M, 4G or 100GB", text);
+  };
+  return app
+      .add_option_function<std::string>(
+          name, [bytes](const std::string& text) { *bytes = *ParseBytes(text); }, description)
+      ->type_name("BYTES")
+      ->check(CLI::Validator(check, ""));
 }
 
 CLI::Option* AddText(CLI::App& app, const std::string& name, const std::string& type,

@@ -32,6 +32,15 @@ CLI::Option* AddInteger(CLI::App& app, const std::string& name, IntegerRange ran
 CLI::Option* AddNumber(CLI::App& app, const std::string& name, NumberRange range,
                        const std::string& description, std::function<void(double)> set);
 
+/// Adds an option that takes an amount of memory, at least 1 byte: a decimal integer, alone or with
+/// one of the suffixes K, M, G and T (or KiB, MiB, ...: powers of 1024) and KB, MB, GB and TB
+/// (powers of 1000).
+CLI::Option* AddBytes(CLI::App& app, const std::string& name, const std::string& description,
+                      uint64_t* bytes);
+
+/// The bytes of such an amount; nothing for other texts, and for amounts beyond 2^63-1.
+std::optional<uint64_t> ParseBytes(std::string_view text);
+
 /// Adds an option that takes text; `type` stands for it in the help: "FILE".
 CLI::Option* AddText(CLI::App& app, const std::string& name, const std::string& type,
                      const std::string& description, std::string* value);

@@ -46,9 +46,10 @@ constexpr const char* kDetails =
     "\n"
     "With --json, one object is printed at the end: \"content\", \"reasoning_content\" and\n"
     "\"tool_calls\" (with --raw, \"text\"), \"finish_reason\" (stop, length, context or\n"
-    "interrupted), \"tokens\", \"logprobs\" if asked for, \"usage\", \"timings\" and\n"
-    "\"kv_bytes\". Bytes that are not UTF-8 are replaced by U+FFFD there, and\n"
-    "\"has_invalid_utf8\" is true; \"tokens\" has them exactly.\n"
+    "interrupted), \"tokens\", \"logprobs\" if asked for, \"usage\", \"timings\",\n"
+    "\"kv_bytes\" and, with --expert-memory, \"experts\". Bytes that are not UTF-8 are\n"
+    "replaced by U+FFFD there, and \"has_invalid_utf8\" is true; \"tokens\" has them\n"
+    "exactly.\n"
     "\n"
     "Ctrl-C ends the answer; what there is is printed. A second one ends the program.";
 
@@ -98,6 +99,8 @@ std::string FinishName(engine::FinishReason finish) {
       return "context";
     case engine::FinishReason::kCancelled:
       return "interrupted";
+    case engine::FinishReason::kError:
+      return "error";
   }
   return {};
 }
@@ -152,6 +155,12 @@ std::string ResultJson(const engine::Engine& engine, const RunOptions& options,
                      {"prefill_tokens_per_second", PrefillRate(stats)},
                      {"decode_tokens_per_second", DecodeRate(stats)}};
   json["kv_bytes"] = stats.kv_bytes;
+  if (stats.experts)
+    json["experts"] = {{"uses", stats.experts->uses},
+                       {"reads", stats.experts->reads},
+                       {"hit_rate", ExpertHitRate(*stats.experts)},
+                       {"bytes_read", stats.experts->bytes_read},
+                       {"wait_seconds", stats.experts->wait_seconds}};
   return json.dump(-1, ' ', false, Json::error_handler_t::replace) + '\n';
 }
 

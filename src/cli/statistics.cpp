@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "cli/format.h"
 
 namespace fathom::cli {
@@ -29,6 +31,20 @@ std::string DescribePrompt(const engine::RequestStats& stats) {
                      FormatCount(stats.cached_tokens), FormatRate(PrefillRate(stats)));
 }
 
+// An expert may be read and evicted again before it is used, so that there can be more reads than
+// uses.
+double ExpertHitRate(const engine::ExpertStats& experts) {
+  if (experts.uses == 0) return 1;
+  const auto missed = static_cast<double>(std::min(experts.reads, experts.uses));
+  return 1 - missed / static_cast<double>(experts.uses);
+}
+
+std::string DescribeExperts(const engine::ExpertStats& experts) {
+  return fmt::format("experts {:.1f} % hits, {} read, {:.2f} s waiting",
+                     100 * ExpertHitRate(experts),
+                     FormatBytes(static_cast<uint64_t>(experts.bytes_read)), experts.wait_seconds);
+}
+
 std::string DescribeAnswer(const engine::RequestStats& stats) {
   return fmt::format("answer {} tokens, {} | KV {}", FormatCount(stats.generated_tokens),
                      FormatRate(DecodeRate(stats)),
@@ -36,7 +52,9 @@ std::string DescribeAnswer(const engine::RequestStats& stats) {
 }
 
 std::string DescribeStatistics(const engine::RequestStats& stats) {
-  return DescribePrompt(stats) + " | " + DescribeAnswer(stats);
+  std::string text = DescribePrompt(stats) + " | " + DescribeAnswer(stats);
+  if (stats.experts) text += " | " + DescribeExperts(*stats.experts);
+  return text;
 }
 
 std::string DescribeCut(engine::FinishReason finish) {
@@ -49,6 +67,8 @@ std::string DescribeCut(engine::FinishReason finish) {
       return " | cut: the context is full";
     case engine::FinishReason::kCancelled:
       return " | interrupted";
+    case engine::FinishReason::kError:
+      return " | failed";
   }
   return {};
 }

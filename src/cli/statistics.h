@@ -16,10 +16,17 @@ double DecodeRate(const engine::RequestStats& stats);
 /// "prompt 41 tokens (8 cached), 812 tok/s". A rate that nothing was measured for is "- tok/s".
 std::string DescribePrompt(const engine::RequestStats& stats);
 
+/// Experts that were in memory when they were needed, as a share of all; 1 if none were needed.
+double ExpertHitRate(const engine::ExpertStats& experts);
+
+/// "experts 87.5 % hits, 1.2 GB read, 0.4 s waiting"
+std::string DescribeExperts(const engine::ExpertStats& experts);
+
 /// "answer 5 tokens, 96.2 tok/s | KV 135 kB"
 std::string DescribeAnswer(const engine::RequestStats& stats);
 
-/// Both on one line, with " | " between them and without a line end.
+/// All of these on one line, with " | " between them and without a line end. Experts only if they
+/// are read when they are needed.
 std::string DescribeStatistics(const engine::RequestStats& stats);
 
 /// Why an answer ended, if not by itself: " | cut at the token limit"; else empty.

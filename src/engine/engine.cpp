@@ -8,7 +8,6 @@
 #include <filesystem>
 #include <list>
 
-#include "checkpoint/directory.h"
 #include "engine/generation.h"
 #include "engine/session.h"
 #include "engine/validate.h"
@@ -84,6 +83,7 @@ class LocalEngine final : public Engine {
   model::ModelConfig config_;
   std::unique_ptr<base::ThreadPool> pool_;
   model::LoadedWeights weights_;
+  const bool reads_experts_;
   std::optional<text::Tokenizer> tokenizer_;
   std::unique_ptr<model::Model> model_;
 
@@ -107,11 +107,12 @@ base::Result<std::unique_ptr<LocalEngine>> LocalEngine::Open(const std::string& 
   FATHOM_ASSIGN(model::ModelConfig config, model::LoadConfig(directory));
   FATHOM_TRY(CheckOptions(options, config.max_position_embeddings));
   FATHOM_ASSIGN(std::optional<text::Tokenizer> tokenizer, OpenTokenizer(directory));
-  FATHOM_ASSIGN(checkpoint::TensorDirectory tensors, checkpoint::TensorDirectory::Open(directory));
   auto pool =
       std::make_unique<base::ThreadPool>(options.threads > 0 ? options.threads : AvailableCores());
   FATHOM_ASSIGN(model::LoadedWeights weights,
-                model::LoadedWeights::Load(std::move(tensors), config, *pool, options.on_progress));
+                model::LoadedWeights::Open(
+                    directory, config, *pool,
+                    {.expert_memory = options.expert_memory, .progress = options.on_progress}));
   const EngineInfo info = {
       .directory = directory,
       .isa = kernels->name,
@@ -134,6 +135,7 @@ LocalEngine::LocalEngine(EngineInfo info, const EngineOptions& options, model::M
       config_(std::move(config)),
       pool_(std::move(pool)),
       weights_(std::move(weights)),
+      reads_experts_(options.expert_memory > 0),
       tokenizer_(std::move(tokenizer)),
       model_(std::make_unique<model::Model>(config_, weights_.weights(), kernels, *pool_,
                                             options.batch_tokens)) {}
@@ -193,6 +195,7 @@ std::optional<int64_t> LocalEngine::Submit(Request request, std::string* error) 
   const int64_t number = next_number_++;
   generations_.push_back(std::make_unique<Generation>(
       number, std::move(request), std::move(sequence), tokenizer_ ? &*tokenizer_ : nullptr,
+      reads_experts_ ? &weights_.experts() : nullptr,
       GenerationLimits{info_.context, info_.end_token}));
   return number;
 }
@@ -283,7 +286,12 @@ bool LocalEngine::Step() {
   ReportFinished();
   const std::vector<Generation*> batch = PlanBatch();
   if (batch.empty()) return !generations_.empty();
-  model_->Forward(slices_);
+  const base::Status computed = model_->Forward(slices_);
+  if (!computed.ok()) {
+    for (Generation* generation : batch) generation->Fail(computed.error().message);
+    ReportFinished();
+    return !generations_.empty();
+  }
 
   std::vector<Generation*> sampling;
   std::vector<int32_t> tokens;

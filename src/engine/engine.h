@@ -32,6 +32,10 @@ struct EngineOptions {
   int64_t context = 0;
   /// Most tokens of one step: longer prompts are computed in pieces of this size.
   int64_t batch_tokens = 512;
+  /// Bytes of memory for routed experts, which are then read when they are needed, so that the
+  /// checkpoint may be larger than memory. All else stays in memory. 0: everything is used where
+  /// the files are mapped.
+  uint64_t expert_memory = 0;
   /// Called while the checkpoint is read, with bytes done and bytes in all.
   std::function<void(uint64_t done, uint64_t total)> on_progress{};
 };

@@ -8,14 +8,17 @@
 namespace fathom::engine {
 
 Generation::Generation(int64_t number, Request request, std::shared_ptr<Sequence> sequence,
-                       const text::Tokenizer* tokenizer, GenerationLimits limits)
+                       const text::Tokenizer* tokenizer, const model::ExpertSource* experts,
+                       GenerationLimits limits)
     : number_(number),
       request_(std::move(request)),
       sequence_(std::move(sequence)),
+      experts_(experts),
       limits_(limits),
       sampler_(request_.sampling, request_.prompt),
       stop_matcher_(request_.stop) {
   if (tokenizer != nullptr) decoder_.emplace(*tokenizer);
+  if (experts != nullptr) experts_before_ = experts->statistics();
   completion_.stats.prompt_tokens = static_cast<int64_t>(request_.prompt.size());
   completion_.stats.cached_tokens = static_cast<int64_t>(sequence_->tokens.size());
   sequence_->busy = true;
@@ -97,10 +100,18 @@ std::string Generation::FlushText() {
   return text;
 }
 
+void Generation::Fail(std::string error) {
+  sequence_->Recover();
+  completion_.error = std::move(error);
+  finish_ = FinishReason::kError;
+}
+
 void Generation::Report() {
   FATHOM_CHECK(finished());
   completion_.finish = *finish_;
-  if (completion_.finish == FinishReason::kCancelled) completion_.text += FlushText();
+  // The others have flushed it with their last token.
+  if (completion_.finish == FinishReason::kCancelled || completion_.finish == FinishReason::kError)
+    completion_.text += FlushText();
   const auto seconds = [](Clock::duration d) { return std::chrono::duration<double>(d).count(); };
   RequestStats& stats = completion_.stats;
   stats.generated_tokens = static_cast<int64_t>(completion_.tokens.size());
@@ -109,6 +120,11 @@ void Generation::Report() {
     stats.decode_seconds = seconds(Clock::now() - first_token_);
   } else {
     stats.prefill_seconds = seconds(Clock::now() - started_);
+  }
+  if (experts_ != nullptr) {
+    const model::ExpertStatistics took = experts_->statistics() - experts_before_;
+    stats.experts = ExpertStats{took.uses, took.reads, static_cast<int64_t>(took.bytes_read),
+                                took.wait_seconds};
   }
   stats.kv_bytes = sequence_->cache.bytes().total();
   if (outlived()) sequence_->Remember();

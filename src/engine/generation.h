@@ -12,6 +12,7 @@
 #include "engine/sampler.h"
 #include "engine/sequence.h"
 #include "engine/stop_matcher.h"
+#include "model/expert_source.h"
 #include "text/detokenizer.h"
 
 namespace fathom::engine {
@@ -26,8 +27,10 @@ class Generation {
  public:
   /// `sequence` holds a prefix of the prompt, and is busy until the generation ends. `tokenizer`
   /// may be null: then the answer has no text.
+  /// `experts`, which may be null too, is asked what reading took.
   Generation(int64_t number, Request request, std::shared_ptr<Sequence> sequence,
-             const text::Tokenizer* tokenizer, GenerationLimits limits);
+             const text::Tokenizer* tokenizer, const model::ExpertSource* experts,
+             GenerationLimits limits);
   ~Generation();
 
   int64_t number() const { return number_; }
@@ -43,6 +46,8 @@ class Generation {
   /// Draws a token from the logits of the last position and tells on_token.
   void Sample(std::span<const float> logits);
 
+  /// Ends it because NextTokens could not be computed; the cache may hold part of them.
+  void Fail(std::string error);
   void Cancel() { finish_ = FinishReason::kCancelled; }
   bool finished() const { return finish_.has_value(); }
   /// Lets go of the sequence and tells on_done; nothing may follow. REQUIRES: finished().
@@ -61,6 +66,8 @@ class Generation {
   int64_t number_;
   Request request_;
   std::shared_ptr<Sequence> sequence_;
+  const model::ExpertSource* experts_;
+  model::ExpertStatistics experts_before_;
   GenerationLimits limits_;
   Sampler sampler_;
   std::optional<text::StreamDecoder> decoder_;

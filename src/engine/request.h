@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -54,6 +55,15 @@ enum class FinishReason : uint8_t {
   kLength,     ///< max_tokens
   kContext,    ///< the context is full
   kCancelled,  ///< Engine::Cancel
+  kError,      ///< the checkpoint could not be read: Completion::error
+};
+
+/// What reading experts took while a request was under way, that of other requests included.
+struct ExpertStats {
+  int64_t uses = 0;  ///< experts that were computed with, once a layer and step
+  int64_t reads = 0;
+  int64_t bytes_read = 0;
+  double wait_seconds = 0;  ///< in which nothing was computed because an expert was not there
 };
 
 /// What a request took.
@@ -66,12 +76,14 @@ struct RequestStats {
   /// Taken by the sequence at the end: memory that it shares with forks counts in each of them, and
   /// the positions that it can return to do not count.
   int64_t kv_bytes = 0;
+  std::optional<ExpertStats> experts{};  ///< if EngineOptions::expert_memory
 };
 
 struct Completion {
   FinishReason finish = FinishReason::kStop;
   std::string text;             ///< all of the answer's text
   std::vector<int32_t> tokens;  ///< all generated tokens, an end token included
+  std::string error;            ///< one line that names the file, if kError
   RequestStats stats;
 };
 

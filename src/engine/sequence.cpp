@@ -27,7 +27,10 @@ void Sequence::Remember(int64_t back) {
 }
 
 void Sequence::CutBack(int64_t length_wanted) {
-  if (length() <= length_wanted) return;
+  if (length() > length_wanted) RestoreAtOrBefore(length_wanted);
+}
+
+void Sequence::RestoreAtOrBefore(int64_t length_wanted) {
   const kv::Snapshot* found = snapshots.FindAtOrBefore(length_wanted);
   cache.Restore(found != nullptr ? *found : kv::Snapshot());
   tokens.resize(static_cast<size_t>(cache.length()));

@@ -31,12 +31,19 @@ class Sequence {
   /// there is none. A sequence that is no longer than `length` stays as it is.
   void CutBack(int64_t length);
 
+  /// After a step that failed, when the cache holds part of its tokens: goes back to the longest
+  /// snapshot, or to nothing.
+  void Recover() { RestoreAtOrBefore(length()); }
+
   int64_t length() const { return static_cast<int64_t>(tokens.size()); }
 
   kv::SequenceCache cache;
   std::vector<int32_t> tokens;  ///< computed so far
   SnapshotList snapshots;       ///< none longer than `tokens`
   bool busy = false;            ///< serves a request
+
+ private:
+  void RestoreAtOrBefore(int64_t length);
 };
 
 }  // namespace fathom::engine

@@ -65,6 +65,7 @@ MoeActivations MakeMoe(const ModelConfig& c, const kernels::KernelTable& kernels
   a.slots = Matrix<int32_t>(tokens, c.num_experts_per_tok);
   a.expert_begin.resize(static_cast<size_t>(c.n_routed_experts + 1));
   a.expert_next.resize(static_cast<size_t>(c.n_routed_experts));
+  a.uses.reserve(static_cast<size_t>(c.n_routed_experts));
   a.gate = Matrix<float>(slots, c.moe_intermediate_size);
   a.up = Matrix<float>(slots, c.moe_intermediate_size);
   a.mid = ops::QuantizedRows(kernels, routed, slots, c.moe_intermediate_size);
@@ -72,7 +73,7 @@ MoeActivations MakeMoe(const ModelConfig& c, const kernels::KernelTable& kernels
   a.shared_gate = Matrix<float>(tokens, shared_inter);
   a.shared_up = Matrix<float>(tokens, shared_inter);
   a.shared_mid = ops::QuantizedRows(kernels, WeightFormat::kE4m3, tokens, shared_inter);
-  a.tasks.reserve(static_cast<size_t>(2 * c.n_routed_experts + 3));
+  a.tasks.reserve(static_cast<size_t>(2 * c.n_routed_experts));
   return a;
 }
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "model/config.h"
+#include "model/expert_source.h"
 #include "ops/attention.h"
 #include "ops/index_select.h"
 #include "ops/matmul.h"
@@ -67,6 +68,7 @@ struct MoeActivations {
   Matrix<int32_t> slots;              ///< [T, experts_per_token] slot of each of a token's experts
   std::vector<int32_t> expert_begin;  ///< [experts + 1] first slot of each expert
   std::vector<int32_t> expert_next;   ///< [experts] slots given so far, while they are given out
+  std::vector<ExpertUse> uses;        ///< the experts that have slots, ascending
   Matrix<float> gate;                 ///< [S, inter]
   Matrix<float> up;                   ///< [S, inter]
   ops::QuantizedRows mid;             ///< [S, inter]

@@ -64,19 +64,26 @@ kv::SequenceCache Model::NewSequence() const {
 }
 
 Pass Model::MakePass(const Batch& batch, int64_t layer, ForwardObserver* observer) {
-  return {config_, ops_, activations_, batch, compressed_rope_, observer, layer};
+  return {config_, ops_, activations_, batch, compressed_rope_, *weights_.experts, observer, layer};
 }
 
-void Model::Forward(std::span<const Slice> slices, ForwardObserver* observer) {
+base::Status Model::Forward(std::span<const Slice> slices, ForwardObserver* observer) {
   StartBatch(slices);
   Embed();
-  for (int64_t layer = 0; layer < config_.num_hidden_layers; ++layer) RunLayer(layer, observer);
+  for (int64_t layer = 0; layer < config_.num_hidden_layers; ++layer)
+    FATHOM_TRY(RunLayer(layer, observer));
   FinishBatch(slices);
+  return {};
 }
 
 void Model::StartBatch(std::span<const Slice> slices) {
   batch_.Assign(slices, 0);
   batch_.Rotate(window_rope_, compressed_rope_);
+  weights_.experts->BeginPass();
+  for (int64_t layer = 0; layer < config_.num_hidden_layers; ++layer) {
+    Pass pass = MakePass(batch_, layer, nullptr);
+    PrefetchHashedExperts(pass, weights_.layers[static_cast<size_t>(layer)].ffn);
+  }
 }
 
 void Model::FinishBatch(std::span<const Slice> slices) {
@@ -96,21 +103,24 @@ void Model::Embed() {
   });
 }
 
-void Model::RunLayer(int64_t layer, ForwardObserver* observer) {
+base::Status Model::RunLayer(int64_t layer, ForwardObserver* observer) {
   Pass pass = MakePass(batch_, layer, observer);
-  RunBlock(pass, weights_.layers[static_cast<size_t>(layer)], activations_.streams.data());
+  FATHOM_TRY(
+      RunBlock(pass, weights_.layers[static_cast<size_t>(layer)], activations_.streams.data()));
   if (observer != nullptr) observer->OnLayer(layer, activations_.streams.data());
+  return {};
 }
 
-void Model::RunBlock(Pass& pass, const LayerWeights& weights, float* streams) {
+base::Status Model::RunBlock(Pass& pass, const LayerWeights& weights, float* streams) {
   float* x = activations_.x.data();
   const float* y = activations_.y.data();
   EnterSublayer(pass, weights.hc_attn, weights.attn_norm, streams, x);
   Attention(pass, weights.attn);
   LeaveSublayer(pass, y, streams);
   EnterSublayer(pass, weights.hc_ffn, weights.ffn_norm, streams, x);
-  MixtureOfExperts(pass, weights.ffn);
+  FATHOM_TRY(MixtureOfExperts(pass, weights.ffn));
   LeaveSublayer(pass, y, streams);
+  return {};
 }
 
 void Model::HeadLogits(const HeadWeights& head, const float* streams,
@@ -127,7 +137,7 @@ void Model::Logits(std::span<const int32_t> tokens, float* out) {
   HeadLogits(weights_.head, activations_.streams.data(), tokens, out);
 }
 
-void Model::ForwardMtp(std::span<const int32_t> next) {
+base::Status Model::ForwardMtp(std::span<const int32_t> next) {
   FATHOM_CHECK(!weights_.mtp.empty() && batch_.runs().size() == 1);
   FATHOM_CHECK(static_cast<int64_t>(next.size()) <= batch_.tokens());
   const int64_t layer = config_.num_hidden_layers;
@@ -136,10 +146,12 @@ void Model::ForwardMtp(std::span<const int32_t> next) {
   const Slice slice{cache, next};
   mtp_batch_.Assign({&slice, 1}, layer);
   mtp_batch_.Rotate(window_rope_, compressed_rope_);
+  weights_.experts->BeginPass();
   Pass pass = MakePass(mtp_batch_, layer, nullptr);
   MixMtpInput(pass, weights);
-  RunBlock(pass, weights.layer, activations_.mtp_streams.data());
+  FATHOM_TRY(RunBlock(pass, weights.layer, activations_.mtp_streams.data()));
   cache->AdvanceMtp(static_cast<int64_t>(next.size()));
+  return {};
 }
 
 // h' = e_proj(norm(embedding of the next token)) added to every copy of h_proj(norm(stream)).

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <span>
 
+#include "base/result.h"
 #include "base/thread_pool.h"
 #include "kernels/kernel_table.h"
 #include "kv/sequence_cache.h"
@@ -31,19 +32,20 @@ class Model {
   /// An empty sequence.
   kv::SequenceCache NewSequence() const;
 
-  /// Runs the next tokens of each sequence through all layers.
+  /// Runs the next tokens of each sequence through all layers. Fails if an expert cannot be read;
+  /// then the caches of all slices hold part of the tokens and are of no further use.
   /// REQUIRES: at least one token in each slice, at most max_batch_tokens in all; ids within the
   /// vocabulary; each cache in one slice only.
-  void Forward(std::span<const Slice> slices, ForwardObserver* observer = nullptr);
+  base::Status Forward(std::span<const Slice> slices, ForwardObserver* observer = nullptr);
 
   /// Logits after the last Forward: out[i, vocab] for token tokens[i] of the batch.
   void Logits(std::span<const int32_t> tokens, float* out);
 
   /// The MTP head after the last Forward, for the first tokens of the batch's single sequence:
   /// `next` holds the token that follows each of them. Fills the streams that MtpLogits reads.
-  /// REQUIRES: num_nextn_predict_layers >= 1; the batch had one slice of at least next.size()
-  /// tokens.
-  void ForwardMtp(std::span<const int32_t> next);
+  /// Fails as Forward does. REQUIRES: num_nextn_predict_layers >= 1; the batch had one slice of at
+  /// least next.size() tokens.
+  base::Status ForwardMtp(std::span<const int32_t> next);
 
   /// Logits of the MTP head: out[i, vocab] for token tokens[i] of the batch; they predict the token
   /// after the next.
@@ -51,13 +53,13 @@ class Model {
 
   /// Single steps, for tests that start from known streams [tokens, hc, hidden].
   void StartBatch(std::span<const Slice> slices);
-  void RunLayer(int64_t layer, ForwardObserver* observer);
+  base::Status RunLayer(int64_t layer, ForwardObserver* observer);
   void FinishBatch(std::span<const Slice> slices);
   float* streams() { return activations_.streams.data(); }
 
  private:
   void Embed();
-  void RunBlock(Pass& pass, const LayerWeights& weights, float* streams);
+  base::Status RunBlock(Pass& pass, const LayerWeights& weights, float* streams);
   void MixMtpInput(Pass& pass, const MtpWeights& weights);
   void HeadLogits(const HeadWeights& head, const float* streams, std::span<const int32_t> tokens,
                   float* out);

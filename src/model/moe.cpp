@@ -14,20 +14,12 @@ float SqrtSoftplus(float x) {
   return std::sqrt(x > 20.0f ? x : std::log1p(std::exp(x)));
 }
 
-// The gate's logits and the shared expert's first two projections read the same input.
-void ProjectInput(Pass& pass, const MoeWeights& weights) {
-  auto& act = pass.activations.moe;
+void ScoreExperts(Pass& pass, const MoeWeights& weights) {
   const Matrix<float>& x = pass.activations.x;
-  const int64_t tokens = pass.tokens();
-  ops::QuantizeRows(pass.ops, x.data(), tokens, act.x);
-  ops::QuantizeRows(pass.ops, x.data(), tokens, act.x_routed);
-  const MatmulTask tasks[] = {
-      MatmulTask::Whole(weights.gate, ops::ActivationRows::Float(x.data(), x.cols()), tokens,
-                        act.scores.data()),
-      MatmulTask::Whole(weights.shared.w1, act.x.view(), tokens, act.shared_gate.data()),
-      MatmulTask::Whole(weights.shared.w3, act.x.view(), tokens, act.shared_up.data()),
-  };
-  ops::Matmul(pass.ops, tasks);
+  const MatmulTask task =
+      MatmulTask::Whole(weights.gate, ops::ActivationRows::Float(x.data(), x.cols()), pass.tokens(),
+                        pass.activations.moe.scores.data());
+  ops::Matmul(pass.ops, {&task, 1});
 }
 
 // tid2eid[token id], ascending.
@@ -54,6 +46,13 @@ void PickExperts(const float* scores, const float* bias, int64_t n, int64_t coun
     experts[place] = e;
   }
   std::sort(experts, experts + count);
+}
+
+// The experts that have tokens, ascending.
+void ListUses(std::span<const int32_t> tokens_of, std::vector<ExpertUse>& uses) {
+  uses.clear();
+  for (size_t e = 0; e < tokens_of.size(); ++e)
+    if (tokens_of[e] > 0) uses.push_back({static_cast<int32_t>(e), tokens_of[e]});
 }
 
 void RouteToken(Pass& pass, const MoeWeights& weights, int64_t t) {
@@ -87,6 +86,7 @@ void Route(Pass& pass, const MoeWeights& weights) {
 }
 
 // Gives each (token, expert) pair a slot, an expert's slots in a row: a counting sort by expert.
+// Lists the experts that have any.
 void AssignSlots(Pass& pass) {
   auto& act = pass.activations.moe;
   const int64_t count = pass.config.num_experts_per_tok;
@@ -94,6 +94,7 @@ void AssignSlots(Pass& pass) {
   std::fill(begin.begin(), begin.end(), 0);
   for (int64_t t = 0; t < pass.tokens(); ++t)
     for (int64_t j = 0; j < count; ++j) ++begin[static_cast<size_t>(act.experts.row(t)[j]) + 1];
+  ListUses(std::span(begin).subspan(1), act.uses);
   for (size_t e = 1; e < begin.size(); ++e) begin[e] += begin[e - 1];
   std::copy(begin.begin(), begin.end() - 1, act.expert_next.begin());
   for (int64_t t = 0; t < pass.tokens(); ++t) {
@@ -106,64 +107,76 @@ void AssignSlots(Pass& pass) {
   }
 }
 
-// One task for each expert that has tokens; `make(expert, first slot, slot count)` fills it in.
-template <typename Make>
-void AddExpertTasks(MoeActivations& act, const MoeWeights& weights, const Make& make) {
-  for (size_t e = 0; e < weights.experts.size(); ++e) {
-    const int64_t first = act.expert_begin[e];
-    const int64_t count = act.expert_begin[e + 1] - first;
-    if (count > 0) make(weights.experts[e], first, count);
-  }
+// The input of w2: weight * SwiGLU. The weight multiplies before the rows are quantised.
+struct ActivationRange {
+  Matrix<float>& gate;
+  const Matrix<float>& up;
+  ops::QuantizedRows& mid;
+  const float* weights = nullptr;  // by row; null: 1
+};
+
+void Activate(Pass& pass, const ActivationRange& range, int64_t first, int64_t count) {
+  const auto& kernels = pass.ops.kernels;
+  const int64_t width = range.mid.cols();
+  pass.ops.pool.ForRanges(count, 1, [&](int64_t begin, int64_t end, int) {
+    for (int64_t r = first + begin; r < first + end; ++r) {
+      const float weight = range.weights == nullptr ? 1.0f : range.weights[r];
+      float* gate = range.gate.row(r);
+      kernels.swiglu(gate, range.up.row(r), pass.config.swiglu_limit, weight, width, gate);
+      kernels.quantize_activations(gate, width, range.mid.format(), range.mid.row(r));
+    }
+  });
 }
 
-void ProjectUp(Pass& pass, const MoeWeights& weights) {
+// y = the shared expert, without a weight.
+void ComputeSharedExpert(Pass& pass, const ExpertWeights& shared) {
   auto& act = pass.activations.moe;
+  const int64_t tokens = pass.tokens();
+  ops::QuantizeRows(pass.ops, pass.activations.x.data(), tokens, act.x);
+  const MatmulTask up[] = {
+      MatmulTask::Whole(shared.w1, act.x.view(), tokens, act.shared_gate.data()),
+      MatmulTask::Whole(shared.w3, act.x.view(), tokens, act.shared_up.data()),
+  };
+  ops::Matmul(pass.ops, up);
+  Activate(pass, {act.shared_gate, act.shared_up, act.shared_mid}, 0, tokens);
+  const MatmulTask down =
+      MatmulTask::Whole(shared.w2, act.shared_mid.view(), tokens, pass.activations.y.data());
+  ops::Matmul(pass.ops, {&down, 1});
+}
+
+// Rows [first slot, first slot + tokens) of down for each expert of a group.
+void ComputeExperts(Pass& pass, ExpertGroup group, std::span<const ExpertUse> uses) {
+  auto& act = pass.activations.moe;
+  const auto first_of = [&](size_t i) {
+    return int64_t{act.expert_begin[static_cast<size_t>(uses[i].expert)]};
+  };
   act.tasks.clear();
-  AddExpertTasks(act, weights, [&](const ExpertWeights& expert, int64_t first, int64_t count) {
-    for (const auto& [matrix, out] : {std::pair{&expert.w1, &act.gate}, {&expert.w3, &act.up}}) {
-      MatmulTask task = MatmulTask::Whole(*matrix, act.x_routed.view(), count, out->row(first));
-      task.x_rows = act.slot_rows.data() + first;
+  for (size_t i = 0; i < group.size(); ++i) {
+    for (const auto& [matrix, out] :
+         {std::pair{&group[i]->w1, &act.gate}, {&group[i]->w3, &act.up}}) {
+      MatmulTask task =
+          MatmulTask::Whole(*matrix, act.x_routed.view(), uses[i].tokens, out->row(first_of(i)));
+      task.x_rows = act.slot_rows.data() + first_of(i);
       act.tasks.push_back(task);
     }
-  });
+  }
   ops::Matmul(pass.ops, act.tasks);
-}
 
-// The routing weight multiplies before the input of w2 is quantised.
-void Activate(Pass& pass) {
-  auto& act = pass.activations.moe;
-  const auto& kernels = pass.ops.kernels;
-  const float limit = pass.config.swiglu_limit;
-  const int64_t tokens = pass.tokens();
-  const int64_t slots = tokens * pass.config.num_experts_per_tok;
-  pass.ops.pool.ForRanges(slots + tokens, 1, [&](int64_t begin, int64_t end, int) {
-    for (int64_t i = begin; i < end; ++i) {
-      const bool routed = i < slots;
-      const int64_t r = routed ? i : i - slots;
-      float* gate = routed ? act.gate.row(r) : act.shared_gate.row(r);
-      const float* up = routed ? act.up.row(r) : act.shared_up.row(r);
-      ops::QuantizedRows& mid = routed ? act.mid : act.shared_mid;
-      const float weight = routed ? act.slot_weights[static_cast<size_t>(r)] : 1.0f;
-      kernels.swiglu(gate, up, limit, weight, mid.cols(), gate);
-      kernels.quantize_activations(gate, mid.cols(), mid.format(), mid.row(r));
-    }
-  });
-}
+  const int64_t first = first_of(0);
+  const int64_t end = first_of(group.size() - 1) + uses[group.size() - 1].tokens;
+  Activate(pass, {act.gate, act.up, act.mid, act.slot_weights.data()}, first, end - first);
 
-void ProjectDown(Pass& pass, const MoeWeights& weights) {
-  auto& act = pass.activations.moe;
   act.tasks.clear();
-  act.tasks.push_back(MatmulTask::Whole(weights.shared.w2, act.shared_mid.view(), pass.tokens(),
-                                        pass.activations.y.data()));
-  AddExpertTasks(act, weights, [&](const ExpertWeights& expert, int64_t first, int64_t count) {
-    MatmulTask task = MatmulTask::Whole(expert.w2, act.mid.view(), count, act.down.row(first));
-    task.x.data += first * task.x.stride;
+  for (size_t i = 0; i < group.size(); ++i) {
+    MatmulTask task =
+        MatmulTask::Whole(group[i]->w2, act.mid.view(), uses[i].tokens, act.down.row(first_of(i)));
+    task.x.data += first_of(i) * task.x.stride;
     act.tasks.push_back(task);
-  });
+  }
   ops::Matmul(pass.ops, act.tasks);
 }
 
-// y = shared expert + routed experts, by ascending expert: a fixed order.
+// y += the routed experts, by ascending expert: a fixed order.
 void AddRoutedExperts(Pass& pass) {
   auto& act = pass.activations.moe;
   pass.ops.pool.ForRanges(pass.tokens(), 1, [&](int64_t begin, int64_t end, int) {
@@ -176,14 +189,35 @@ void AddRoutedExperts(Pass& pass) {
 
 }  // namespace
 
-void MixtureOfExperts(Pass& pass, const MoeWeights& weights) {
-  ProjectInput(pass, weights);
+void PrefetchHashedExperts(Pass& pass, const MoeWeights& weights) {
+  if (pass.plan().router != RouterKind::kHash) return;
+  auto& act = pass.activations.moe;
+  const int64_t count = pass.config.num_experts_per_tok;
+  std::fill(act.expert_next.begin(), act.expert_next.end(), 0);
+  for (int64_t t = 0; t < pass.tokens(); ++t) {
+    int32_t* experts = act.experts.row(t);
+    LookUpExperts(weights.tid2eid, pass.batch.id(t), count, experts);
+    for (int64_t j = 0; j < count; ++j) ++act.expert_next[static_cast<size_t>(experts[j])];
+  }
+  ListUses(act.expert_next, act.uses);
+  pass.experts.Prefetch(pass.layer, act.uses);
+}
+
+base::Status MixtureOfExperts(Pass& pass, const MoeWeights& weights) {
+  auto& act = pass.activations.moe;
+  ScoreExperts(pass, weights);
   Route(pass, weights);
   AssignSlots(pass);
-  ProjectUp(pass, weights);
-  Activate(pass);
-  ProjectDown(pass, weights);
+  pass.experts.Prefetch(pass.layer, act.uses);
+  ComputeSharedExpert(pass, weights.shared);
+  ops::QuantizeRows(pass.ops, pass.activations.x.data(), pass.tokens(), act.x_routed);
+  for (std::span<const ExpertUse> rest = act.uses; !rest.empty();) {
+    FATHOM_ASSIGN(const ExpertGroup group, pass.experts.Acquire(pass.layer, rest));
+    ComputeExperts(pass, group, rest);
+    rest = rest.subspan(group.size());
+  }
   AddRoutedExperts(pass);
+  return {};
 }
 
 }  // namespace fathom::model

@@ -7,7 +7,12 @@
 
 namespace fathom::model {
 
-/// From activations.x, the layer's normalised input, to activations.y.
-void MixtureOfExperts(Pass& pass, const MoeWeights& weights);
+/// From activations.x, the layer's normalised input, to activations.y. Fails if an expert cannot be
+/// read.
+base::Status MixtureOfExperts(Pass& pass, const MoeWeights& weights);
+
+/// Announces the experts of a layer whose tokens choose them by their ids, before it runs. Other
+/// layers: nothing.
+void PrefetchHashedExperts(Pass& pass, const MoeWeights& weights);
 
 }  // namespace fathom::model

@@ -7,6 +7,7 @@
 #include "model/activations.h"
 #include "model/batch.h"
 #include "model/config.h"
+#include "model/expert_source.h"
 #include "ops/context.h"
 
 namespace fathom::model {
@@ -32,6 +33,7 @@ struct Pass {
   Activations& activations;
   const Batch& batch;
   const Rope& compressed_rope;  ///< of layers with compressed rows
+  ExpertSource& experts;
   ForwardObserver* observer = nullptr;
   int64_t layer = 0;
 

@@ -34,7 +34,8 @@ DType StoredType(WeightFormat format) {
 
 class TensorList {
  public:
-  TensorList(const ModelConfig& config, TensorVisitor visit) : config_(config), visit_(visit) {}
+  TensorList(const ModelConfig& config, TensorVisitor visit, bool is_routed = false)
+      : config_(config), visit_(visit), is_routed_(is_routed) {}
 
   void Model(ModelWeights& w) const {
     const int64_t d = config_.hidden_size;
@@ -105,8 +106,9 @@ class TensorList {
     const WeightFormat format =
         config_.expert_format == ExpertFormat::kFp4 ? WeightFormat::kE2m1 : WeightFormat::kE4m3;
     for (size_t e = 0; e < w.experts.size(); ++e)
-      Expert(fmt::format("{}experts.{}.", p, e), format, config_.moe_intermediate_size,
-             w.experts[e]);
+      TensorList(config_, visit_, true)
+          .Expert(fmt::format("{}experts.{}.", p, e), format, config_.moe_intermediate_size,
+                  w.experts[e]);
     Expert(p + "shared_experts.", WeightFormat::kE4m3,
            config_.n_shared_experts * config_.moe_intermediate_size, w.shared);
   }
@@ -191,10 +193,14 @@ class TensorList {
     Visit({name, TensorKind::kFloats, DType::kF32, std::move(shape), {}, initial, &vector});
   }
 
-  void Visit(const TensorSlot& slot) const { visit_(slot); }
+  void Visit(TensorSlot slot) const {
+    slot.is_routed = is_routed_;
+    visit_(slot);
+  }
 
   const ModelConfig& config_;
   TensorVisitor visit_;
+  const bool is_routed_;  // what is visited belongs to a routed expert
 };
 
 }  // namespace

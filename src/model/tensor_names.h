@@ -43,7 +43,8 @@ struct TensorSlot {
 
   using Target = std::variant<const std::byte**, const uint8_t**, const float**>;
   Target target;
-  int64_t experts = 0;  ///< kExpertIds only: ids are in [0, experts)
+  int64_t experts = 0;     ///< kExpertIds only: ids are in [0, experts)
+  bool is_routed = false;  ///< of a routed expert
 
   /// Points the member at `data`. REQUIRES: aligned for floats if kFloats.
   void Bind(const std::byte* data) const;
@@ -52,9 +53,10 @@ struct TensorSlot {
 using TensorVisitor = base::FunctionRef<void(const TensorSlot&)>;
 
 /// Visits every tensor that a model of this configuration has, each once; a quantised matrix is
-/// followed by its scales. Before the visits `weights` has its layers, experts and MTP blocks, and
-/// at a matrix's visit the matrix has its format and extents. Targets stay valid while the vectors
-/// in `weights` keep their sizes.
+/// followed by its scales, and an expert is w1, w2 and w3, one expert after the other in the order
+/// of the layers, the MTP blocks last. Before the visits `weights` has its layers, experts and MTP
+/// blocks, and at a matrix's visit the matrix has its format and extents. Targets stay valid while
+/// the vectors in `weights` keep their sizes.
 void ForEachTensor(const ModelConfig& config, ModelWeights& weights, TensorVisitor visit);
 
 /// The same for those who need names and shapes alone; targets are valid during the visit.

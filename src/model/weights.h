@@ -54,11 +54,13 @@ struct ExpertWeights {
   WeightMatrix w3;  ///< up
 };
 
+class ExpertSource;
+
 struct MoeWeights {
   WeightMatrix gate;
   const float* bias = nullptr;         ///< [experts], scored layers
   const std::byte* tid2eid = nullptr;  ///< I64 [vocab, experts_per_token], hash layers
-  std::vector<ExpertWeights> experts;
+  std::vector<ExpertWeights> experts;  ///< reached through ModelWeights::experts
   ExpertWeights shared;
 };
 
@@ -92,6 +94,7 @@ struct ModelWeights {
   HeadWeights head;
   std::vector<LayerWeights> layers;
   std::vector<MtpWeights> mtp;
+  ExpertSource* experts = nullptr;  ///< gives the routed experts of all layers
 };
 
 }  // namespace fathom::model

@@ -5,6 +5,7 @@
 #include <optional>
 #include <utility>
 
+#include "model/cached_experts.h"
 #include "model/tensor_names.h"
 #include "model/weights_check.h"
 
@@ -19,7 +20,7 @@ using tensor::DType;
 struct Match {
   TensorSlot slot;
   const StoredTensor* stored = nullptr;
-  std::optional<size_t> repacked_at;  // offset of its copy; none: used in place
+  std::optional<size_t> copied_to;  // offset of its copy; none: used in place
 };
 
 bool IsMisaligned(const Match& match) {
@@ -75,22 +76,23 @@ base::Result<std::vector<Match>> FindTensors(const TensorDirectory& directory,
 
 // Gives every tensor that cannot be used in place room in one buffer, whose size is returned.
 // One allocation: F32 scales alone can be 67,000 tensors, more than a process may map.
-size_t PlanRepacking(std::vector<Match>& matches) {
+size_t PlanCopies(std::vector<Match>& matches, checkpoint::Access access) {
   constexpr size_t kAlignment = 64;
+  const bool all = access == checkpoint::Access::kRead;
   size_t bytes = 0;
   for (Match& match : matches) {
-    if (!IsMisaligned(match) && !HasFloatScales(match)) continue;
-    match.repacked_at = bytes;
-    const auto elements = static_cast<size_t>(match.stored->view.elements());
-    bytes += HasFloatScales(match) ? elements : elements * sizeof(float);
+    if (!all && !IsMisaligned(match) && !HasFloatScales(match)) continue;
+    match.copied_to = bytes;
+    // Scales that are read come as they are stored and are converted where they are.
+    bytes += HasFloatScales(match) && !all ? static_cast<size_t>(match.stored->view.elements())
+                                           : match.stored->bytes();
     bytes = (bytes + kAlignment - 1) / kAlignment * kAlignment;
   }
   return bytes;
 }
 
-base::Status CheckContent(const Match& match) {
-  const tensor::TensorView& view = match.stored->view;
-  switch (match.slot.kind) {
+base::Status CheckContent(const TensorSlot& slot, const tensor::TensorView& view) {
+  switch (slot.kind) {
     case TensorKind::kMatrix:
       return view.dtype == DType::kF32 ? CheckFinite(view) : base::Status();
     case TensorKind::kScales:
@@ -99,33 +101,46 @@ base::Status CheckContent(const Match& match) {
     case TensorKind::kNorm:
       return CheckFinite(view);
     case TensorKind::kExpertIds:
-      return CheckExpertIds(view, match.slot.experts);
+      return CheckExpertIds(view, slot.experts);
   }
   return {};
 }
 
+// Everything but the elements of mapped matrices.
 bool IsRead(const Match& match) {
-  return match.slot.kind != TensorKind::kMatrix || match.slot.dtype == DType::kF32;
+  return match.slot.kind != TensorKind::kMatrix || match.slot.dtype == DType::kF32 ||
+         match.stored->view.data == nullptr;
 }
 
-void Repack(const Match& match, std::byte* out) {
-  const tensor::TensorView& view = match.stored->view;
+// Reads and checks a tensor, and makes its copy if it has one.
+base::Status ReadContent(const TensorDirectory& directory, const Match& match, std::byte* copies) {
+  tensor::TensorView view = match.stored->view;
+  std::byte* copy = match.copied_to ? copies + *match.copied_to : nullptr;
+  if (view.data == nullptr) {
+    FATHOM_TRY(directory.Read(*match.stored, {copy, match.stored->bytes()}));
+    view.data = copy;
+  }
+  const base::Status status = CheckContent(match.slot, view);
+  if (!status.ok())
+    return base::MakeError("{}: tensor \"{}\": {}", directory.FileOf(*match.stored),
+                           match.slot.name, status.error().message);
+  if (copy == nullptr) return {};
   if (HasFloatScales(match))
-    ConvertScales(view, reinterpret_cast<uint8_t*>(out));
-  else
-    std::memcpy(out, view.data, static_cast<size_t>(view.bytes()));
+    ConvertScales(view, reinterpret_cast<uint8_t*>(copy));
+  else if (copy != view.data)
+    std::memcpy(copy, view.data, match.stored->bytes());
+  return {};
 }
 
-// Checks the contents and makes the repacked copies.
 base::Status ReadContents(const TensorDirectory& directory, const std::vector<Match>& matches,
-                          std::byte* repacked, base::ThreadPool& pool,
+                          std::byte* copies, base::ThreadPool& pool,
                           const checkpoint::Progress& progress) {
   std::vector<const Match*> work;
   uint64_t total = 0;
   for (const Match& match : matches) {
     if (!IsRead(match)) continue;
     work.push_back(&match);
-    total += static_cast<uint64_t>(match.stored->view.bytes());
+    total += match.stored->bytes();
   }
   constexpr size_t kStep = 512;  // tensors between two reports of progress
   std::vector<base::Status> results(kStep);
@@ -134,16 +149,11 @@ base::Status ReadContents(const TensorDirectory& directory, const std::vector<Ma
     const size_t count = std::min(kStep, work.size() - begin);
     pool.ForEach(static_cast<int64_t>(count), [&](int64_t i, int) {
       const Match& match = *work[begin + static_cast<size_t>(i)];
-      base::Status& result = results[static_cast<size_t>(i)];
-      result = CheckContent(match);
-      if (result.ok() && match.repacked_at) Repack(match, repacked + *match.repacked_at);
+      results[static_cast<size_t>(i)] = ReadContent(directory, match, copies);
     });
     for (size_t i = 0; i < count; ++i) {
-      const Match& match = *work[begin + i];
-      if (!results[i].ok())
-        return base::MakeError("{}: tensor \"{}\": {}", directory.FileOf(*match.stored),
-                               match.slot.name, results[i].error().message);
-      done += static_cast<uint64_t>(match.stored->view.bytes());
+      FATHOM_TRY(results[i]);
+      done += work[begin + i]->stored->bytes();
     }
     if (progress) progress(done, total);
   }
@@ -161,26 +171,80 @@ std::vector<std::string> ListUnknown(const TensorDirectory& directory,
   return unknown;
 }
 
+// Takes the tensors of routed experts out of `matches`.
+std::vector<StoredExpert> TakeExperts(std::vector<Match>& matches) {
+  std::vector<StoredExpert> experts;
+  size_t tensors = 0;
+  for (const Match& match : matches) {
+    if (!match.slot.is_routed) continue;
+    const size_t part = tensors++ % StoredExpert().size();
+    if (part == 0) experts.emplace_back();
+    experts.back()[part] = match.stored;
+  }
+  std::erase_if(matches, [](const Match& match) { return match.slot.is_routed; });
+  return experts;
+}
+
+base::Result<std::unique_ptr<ExpertSource>> MakeExpertSource(
+    const TensorDirectory& directory, const std::vector<StoredExpert>& cached,
+    const ModelConfig& config, const ModelWeights& weights, LoadOptions& options) {
+  if (cached.empty())
+    return std::unique_ptr<ExpertSource>(std::make_unique<MappedExperts>(ListExperts(weights)));
+  auto reader = options.reader ? std::move(options.reader) : base::MakeAsyncReader();
+  FATHOM_ASSIGN(auto source, CachedExperts::Create(directory, cached,
+                                                   {.memory = options.expert_memory,
+                                                    .experts_per_layer = config.n_routed_experts,
+                                                    .experts_per_token = config.num_experts_per_tok,
+                                                    .shape = ListExperts(weights).front().front(),
+                                                    .reader = std::move(reader)}));
+  return std::unique_ptr<ExpertSource>(std::move(source));
+}
+
 }  // namespace
+
+LoadedWeights::LoadedWeights(TensorDirectory directory, base::MemoryRegion copies,
+                             ModelWeights weights, std::unique_ptr<ExpertSource> experts,
+                             LoadReport report)
+    : directory_(std::move(directory)),
+      copies_(std::move(copies)),
+      weights_(std::move(weights)),
+      experts_(std::move(experts)),
+      report_(std::move(report)) {
+  weights_.experts = experts_.get();
+}
+
+base::Result<LoadedWeights> LoadedWeights::Open(const std::string& path, const ModelConfig& config,
+                                                base::ThreadPool& pool, LoadOptions options) {
+  const auto access =
+      options.expert_memory > 0 ? checkpoint::Access::kRead : checkpoint::Access::kMapped;
+  FATHOM_ASSIGN(TensorDirectory directory, TensorDirectory::Open(path, {}, access));
+  return Load(std::move(directory), config, pool, std::move(options));
+}
 
 base::Result<LoadedWeights> LoadedWeights::Load(TensorDirectory directory,
                                                 const ModelConfig& config, base::ThreadPool& pool,
-                                                const checkpoint::Progress& progress) {
+                                                LoadOptions options) {
+  const bool reads = directory.access() == checkpoint::Access::kRead;
+  FATHOM_CHECK(reads == (options.expert_memory > 0));
   ModelWeights weights;
   FATHOM_ASSIGN(std::vector<Match> matches, FindTensors(directory, config, weights));
   LoadReport report;
   report.unknown_tensors = ListUnknown(directory, matches);
-  report.repacked_bytes = PlanRepacking(matches);
-  tensor::Matrix<std::byte> repacked(1, static_cast<int64_t>(report.repacked_bytes));
-  FATHOM_TRY(ReadContents(directory, matches, repacked.data(), pool, progress));
+  std::vector<StoredExpert> cached;
+  if (reads) cached = TakeExperts(matches);
+  FATHOM_ASSIGN(auto experts, MakeExpertSource(directory, cached, config, weights, options));
+  report.repacked_bytes = PlanCopies(matches, directory.access());
+  FATHOM_ASSIGN(auto copies, base::MemoryRegion::Allocate(report.repacked_bytes, "weights"));
+  if (reads) copies.TryLock();
+  FATHOM_TRY(ReadContents(directory, matches, copies.data(), pool, options.progress));
+  for (const base::OpenFile& file : directory.open_files()) file.ForgetCached(0, 0);
   for (const Match& match : matches) {
     const tensor::TensorView& view = match.stored->view;
-    match.slot.Bind(match.repacked_at ? repacked.data() + *match.repacked_at : view.data);
-    if (!match.repacked_at)
-      report.in_place_bytes[view.dtype] += static_cast<uint64_t>(view.bytes());
+    match.slot.Bind(match.copied_to ? copies.data() + *match.copied_to : view.data);
+    if (!match.copied_to) report.in_place_bytes[view.dtype] += match.stored->bytes();
   }
-  return LoadedWeights(std::move(directory), std::move(repacked), std::move(weights),
-                       std::move(report));
+  return LoadedWeights(std::move(directory), std::move(copies), std::move(weights),
+                       std::move(experts), std::move(report));
 }
 
 }  // namespace fathom::model

@@ -3,7 +3,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <functional>
@@ -11,12 +10,11 @@
 #include <map>
 
 #include "checkpoint/test_files.h"
-#include "checkpoint/writer.h"
+#include "model/checkpoint_copy_testing.h"
 
 namespace fathom::model {
 namespace {
 
-using checkpoint::NamedTensor;
 using checkpoint::StoredTensor;
 using checkpoint::TemporaryFolder;
 using checkpoint::TensorDirectory;
@@ -35,48 +33,16 @@ base::Result<LoadedWeights> LoadFrom(const std::string& folder, const std::strin
   FATHOM_ASSIGN(const ModelConfig config, LoadConfig(config_folder));
   FATHOM_ASSIGN(TensorDirectory directory, TensorDirectory::Open(folder));
   base::ThreadPool pool(2);
-  return LoadedWeights::Load(std::move(directory), config, pool, progress);
+  return LoadedWeights::Load(std::move(directory), config, pool, {.progress = progress});
 }
 
-// A checkpoint's tensors in memory, to be damaged and written elsewhere.
-class EditableCheckpoint {
+class EditableCheckpoint : public CheckpointCopy {
  public:
-  struct Tensor {
-    std::string name;
-    DType dtype;
-    tensor::Shape shape;
-    std::string bytes;
-
-    template <typename T>
-    void Set(size_t i, T value) {
-      ASSERT_LE((i + 1) * sizeof(T), bytes.size());
-      std::memcpy(bytes.data() + i * sizeof(T), &value, sizeof(T));
-    }
-  };
-
-  explicit EditableCheckpoint(const std::string& folder) : config_folder_(folder) {
-    const auto directory = TensorDirectory::Open(folder);
-    EXPECT_TRUE(directory.ok());
-    for (const StoredTensor& stored : directory->tensors())
-      tensors.push_back({stored.name, stored.view.dtype, stored.view.shape,
-                         std::string(reinterpret_cast<const char*>(stored.view.data),
-                                     static_cast<size_t>(stored.view.bytes()))});
-  }
-
-  Tensor& operator[](std::string_view name) {
-    const auto found = std::ranges::find(tensors, name, &Tensor::name);
-    FATHOM_CHECK(found != tensors.end());
-    return *found;
-  }
+  explicit EditableCheckpoint(const std::string& folder)
+      : CheckpointCopy(folder), config_folder_(folder) {}
 
   base::Result<LoadedWeights> Load() const {
-    std::vector<NamedTensor> views;
-    for (const Tensor& tensor : tensors)
-      views.push_back(
-          {tensor.name,
-           {tensor.dtype, tensor.shape, reinterpret_cast<const std::byte*>(tensor.bytes.data())}});
-    const base::Status status = checkpoint::WriteSafetensors(folder_ / "model.safetensors", views);
-    EXPECT_TRUE(status.ok());
+    Write(folder_.path());
     return LoadFrom(folder_.path(), config_folder_);
   }
 
@@ -86,8 +52,6 @@ class EditableCheckpoint {
     EXPECT_THAT(loaded.error().message, HasSubstr(folder_.path()));
     return loaded.error().message;
   }
-
-  std::vector<Tensor> tensors;
 
  private:
   std::string config_folder_;
