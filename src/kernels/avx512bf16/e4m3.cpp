@@ -104,6 +104,7 @@ void MultiplyRows(const MatmulArgs& args) {
   }
 }
 
+template <bool kScaled>
 void DecodePanelRow(const tensor::WeightMatrix& weights, int64_t row, int64_t col, int64_t vectors,
                     uint16_t* out) {
   constexpr int64_t kStep = simd::kPanelRows * Product::kWidth;
@@ -113,25 +114,56 @@ void DecodePanelRow(const tensor::WeightMatrix& weights, int64_t row, int64_t co
   for (int64_t v = 0; v < vectors; v += kVectors) {
     Bf16x32 w[kVectors];
     decoder.Decode(codes + v * 32, w);
-    for (int i = 0; i < kVectors; ++i)
-      Scale(w[i], ExponentShift(scales[v / 4])).Store(out + (v + i) * kStep);
+    for (int i = 0; i < kVectors; ++i) {
+      if (kScaled) w[i] = Scale(w[i], ExponentShift(scales[v / 4]));
+      w[i].Store(out + (v + i) * kStep);
+    }
+  }
+}
+
+template <bool kScaled>
+void MultiplyPanels(const MatmulArgs& args) {
+  simd::MultiplyPanels<Product>(args,
+                                [&args](int64_t row, int64_t col, int64_t vectors, uint16_t* out) {
+                                  DecodePanelRow<kScaled>(args.weights, row, col, vectors, out);
+                                });
+}
+
+// Up to this many tokens it is cheaper to scale their activations, once for 128 rows of weights,
+// than the weights.
+constexpr int64_t kScaledTokens = 16;
+
+void MultiplyScaledTokens(const MatmulArgs& args) {
+  const int64_t cols = args.weights.cols;
+  auto* x = reinterpret_cast<uint16_t*>(args.scratch + sizeof(simd::PanelScratch<Product>));
+  for (int64_t row = args.row_begin; row < args.row_end;) {
+    for (int64_t t = 0; t < args.tokens; ++t)
+      ScaleActivations(simd::ActivationRow<uint16_t>(args, t), args.weights.row_scales(row), cols,
+                       x + t * cols);
+    MatmulArgs block = args;
+    block.row_begin = row;
+    block.row_end = std::min(args.row_end, (row / 128 + 1) * 128);
+    block.x = reinterpret_cast<const std::byte*>(x);
+    block.x_stride = cols * static_cast<int64_t>(sizeof(uint16_t));
+    block.x_rows = nullptr;
+    block.out = args.out + row - args.row_begin;
+    MultiplyPanels<false>(block);
+    row = block.row_end;
   }
 }
 
 }  // namespace
 
 size_t ScratchBytesE4m3(int64_t cols) noexcept {
-  return std::max(sizeof(simd::PanelScratch<Product>),
-                  static_cast<size_t>(F32x16::kDirectTokens * cols) * sizeof(uint16_t));
+  return sizeof(simd::PanelScratch<Product>) +
+         static_cast<size_t>(kScaledTokens * cols) * sizeof(uint16_t);
 }
 
 void MatmulE4m3(const MatmulArgs& args) noexcept {
   if (args.tokens <= 0) return;
   if (args.tokens <= F32x16::kDirectTokens) return MultiplyRows<F32x16::kDirectTokens>(args);
-  simd::MultiplyPanels<Product>(args,
-                                [&args](int64_t row, int64_t col, int64_t vectors, uint16_t* out) {
-                                  DecodePanelRow(args.weights, row, col, vectors, out);
-                                });
+  if (args.tokens <= kScaledTokens) return MultiplyScaledTokens(args);
+  MultiplyPanels<true>(args);
 }
 
 }  // namespace fathom::kernels::avx512bf16

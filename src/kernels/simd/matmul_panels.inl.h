@@ -35,13 +35,45 @@ const Element* ActivationRow(const MatmulArgs& args, int64_t token) {
 /// Scratch of the panel kernels.
 template <class Product>
 struct PanelScratch {
-  static constexpr int64_t kTokens = (Product::kBlockTokens + Product::kTileTokens - 1) /
-                                     Product::kTileTokens * Product::kTileTokens;
-
   /// Vector v of row r lies at (v * kPanelRows + r) * kWidth.
   alignas(64) typename Product::Element panel[kPanelRows * Product::kPanelCols];
   /// Running sums of every tile, each [section][row][token].
-  alignas(64) float sums[Product::kSections * kPanelRows * kTokens * 16];
+  alignas(64) float sums[Product::kSections * kPanelRows * Product::kBlockTokens * 16];
+};
+
+/// Asks for a rectangle of weights, a cache line at a step, while the one before it is multiplied.
+/// Eight short rows at a time are no stream that the hardware would follow: without this, a product
+/// for eight tokens first waits for memory, then computes. All lines at once would fill the miss
+/// buffers, and the core would wait just as long.
+class Prefetcher {
+ public:
+  Prefetcher() = default;
+  /// Columns [col, col + cols) of rows [row, row + kPanelRows), as far as they exist.
+  Prefetcher(const tensor::WeightMatrix& weights, int64_t row, int64_t row_end, int64_t col,
+             int64_t cols)
+      : rows_(std::min(kPanelRows, row_end - row)), row_bytes_(weights.row_bytes()) {
+    const int64_t begin = row_bytes_ * col / weights.cols;
+    line_ = weights.row(row) + begin;
+    chunk_bytes_ = row_bytes_ * std::min(col + cols, weights.cols) / weights.cols - begin;
+    stop_ = line_ + chunk_bytes_;
+  }
+
+  void Step() {
+    if (rows_ <= 0) return;
+    __builtin_prefetch(line_, 0, 2);
+    line_ += 64;
+    if (line_ < stop_) return;
+    --rows_;
+    stop_ += row_bytes_;
+    line_ = stop_ - chunk_bytes_;
+  }
+
+ private:
+  int64_t rows_ = 0;  // left to ask for
+  int64_t row_bytes_ = 0;
+  int64_t chunk_bytes_ = 0;
+  const std::byte* line_ = nullptr;
+  const std::byte* stop_ = nullptr;  // the end of the current row's chunk
 };
 
 /// The running sums of a tile, kTileRows rows by kTokens tokens. They stay in registers only if
@@ -92,9 +124,11 @@ template <class Product, int kTokens>
 template <class Product, int kTokens>
 [[gnu::always_inline]] inline void MultiplyTile(const typename Product::Element* panel,
                                                 const typename Product::Element* const* x,
-                                                int64_t vectors, TileSums<Product, kTokens>* sums) {
+                                                int64_t vectors, Prefetcher* prefetcher,
+                                                TileSums<Product, kTokens>* sums) {
   int64_t v = 0;
   for (; v + Product::kSections <= vectors; v += Product::kSections) {
+    prefetcher->Step();
 #pragma GCC unroll 4
     for (int section = 0; section < Product::kSections; ++section)
       AddVector<Product, kTokens>(panel, x, v + section, section, sums);
@@ -135,31 +169,33 @@ struct PanelChunk {
 };
 
 template <class Product, int kTokens>
-void RunTile(const PanelChunk<Product>& chunk, int64_t token, PanelScratch<Product>* scratch) {
+void RunTile(const PanelChunk<Product>& chunk, int64_t token, Prefetcher* prefetcher,
+             PanelScratch<Product>* scratch) {
   constexpr int64_t kRows = Product::kTileRows;
   float* stored = scratch->sums + token * Product::kSections * kPanelRows * 16;
   for (int64_t r = 0; r < chunk.rows; r += kRows) {
     TileSums<Product, kTokens> sums;
     chunk.first ? sums.Clear() : sums.Load(stored);
     MultiplyTile<Product, kTokens>(scratch->panel + r * Product::kWidth, chunk.x + token,
-                                   chunk.vectors, &sums);
+                                   chunk.vectors, prefetcher, &sums);
     if (chunk.last)
       FinishTile<Product, kTokens>(&sums, chunk.rows - r, chunk.out + token * chunk.out_stride + r,
                                    chunk.out_stride);
     else
       sums.Store(stored);
-    stored += Product::kSections * kRows * Product::kTileTokens * 16;
+    stored += Product::kSections * kRows * kTokens * 16;
   }
 }
 
 /// RunTile for a number of tokens known at run time, at most kTokens.
 template <class Product, int kTokens>
 void RunTileOf(int64_t tokens, const PanelChunk<Product>& chunk, int64_t token,
-               PanelScratch<Product>* scratch) {
+               Prefetcher* prefetcher, PanelScratch<Product>* scratch) {
   if constexpr (kTokens > 1) {
-    if (tokens < kTokens) return RunTileOf<Product, kTokens - 1>(tokens, chunk, token, scratch);
+    if (tokens < kTokens)
+      return RunTileOf<Product, kTokens - 1>(tokens, chunk, token, prefetcher, scratch);
   }
-  RunTile<Product, kTokens>(chunk, token, scratch);
+  RunTile<Product, kTokens>(chunk, token, prefetcher, scratch);
 }
 
 /// The product. decode(row, col, vectors, out) writes `vectors` vectors of a weight row, from
@@ -191,8 +227,18 @@ void MultiplyPanels(const MatmulArgs& args, Decode decode) {
             .last = col + chunk_cols == cols,
             .out = args.out + block * args.out_stride + row - args.row_begin,
             .out_stride = args.out_stride};
-        for (int64_t t = 0; t < tokens; t += kTileTokens)
-          RunTileOf<Product, kTileTokens>(std::min(kTileTokens, tokens - t), chunk, t, scratch);
+        // Later blocks find the weights in the cache.
+        Prefetcher prefetcher;
+        if (block == 0)
+          prefetcher = {args.weights, chunk.last ? row + kPanelRows : row, args.row_end,
+                        chunk.last ? 0 : col + chunk_cols, Product::kPanelCols};
+        // Tiles of equal size: one of a single token would load more than it multiplies.
+        const int64_t tiles = (tokens + kTileTokens - 1) / kTileTokens;
+        for (int64_t i = 0; i < tiles; ++i) {
+          const int64_t t = i * tokens / tiles;
+          RunTileOf<Product, kTileTokens>((i + 1) * tokens / tiles - t, chunk, t, &prefetcher,
+                                          scratch);
+        }
       }
     }
   }
