@@ -3,24 +3,19 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
-#include <cstddef>
 #include <cstdlib>
 #include <filesystem>
 #include <map>
-#include <thread>
 #include <vector>
 
 #include "base/file.h"
 #include "base/open_file.h"
+#include "base/sandbox_testing.h"
 
 namespace fathom::base {
 namespace {
@@ -173,27 +168,12 @@ INSTANTIATE_TEST_SUITE_P(Readers, AsyncReaderTest, testing::Values(Kind::kRing, 
 
 // ---- Faults
 
-// Has io_uring_setup fail in this thread, as container runtimes have it.
-void ForbidRings(int error) {
-  sock_filter program[] = {
-      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_io_uring_setup, 0, 1),
-      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | static_cast<uint32_t>(error)),
-      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-  };
-  const sock_fprog filter = {.len = std::size(program), .filter = program};
-  ASSERT_EQ(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
-  ASSERT_EQ(::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter), 0);
-}
-
 TEST(MakeAsyncReader, UsesThreadsWhereRingsAreForbidden) {
   for (const int error : {EPERM, ENOSYS}) {
-    std::thread sandbox([error] {
-      ForbidRings(error);
+    RunInSandbox({.ring_error = error}, [] {
       EXPECT_EQ(MakeRingReader(), nullptr);
       EXPECT_STREQ(MakeAsyncReader()->name(), "threads");
     });
-    sandbox.join();
   }
 }
 
@@ -284,6 +264,33 @@ TEST(OpenFile, ReadsAnywhereAndNamesItsEnd) {
   EXPECT_EQ(OpenFile::Open("/nonexistent/x").error().message,
             "/nonexistent/x: cannot open: No such file or directory");
   EXPECT_EQ(OpenFile::Open("/tmp").error().message, "/tmp: not a regular file");
+}
+
+TEST(OpenFile, ReadsThroughThePageCacheWhereNothingElseIsAllowed) {
+  NumberedFile numbered("no_direct");
+  const auto file = OpenFile::Open(numbered.path());
+  ASSERT_TRUE(file.ok());
+  RunInSandbox({.direct = false}, [&] {
+    const auto plain = file->ReopenDirect();
+    ASSERT_TRUE(plain.ok()) << plain.error().message;
+    EXPECT_FALSE(plain->is_direct());
+    std::vector<std::byte> bytes(5000);
+    ASSERT_TRUE(plain->ReadAt(1234, bytes).ok());
+    ExpectBytes(bytes.data(), 1234, bytes.size());
+  });
+}
+
+// Whoever replaces a checkpoint under a running program does not mix two of them.
+TEST(OpenFile, OpensTheSameFileOnceMoreAndNotItsName) {
+  NumberedFile numbered("replaced");
+  const auto file = OpenFile::Open(numbered.path());
+  ASSERT_TRUE(file.ok());
+  std::filesystem::remove(numbered.path());
+  const auto direct = file->ReopenDirect();
+  ASSERT_TRUE(direct.ok()) << direct.error().message;
+  Blocks memory(OpenFile::kDirectBlock);
+  ASSERT_TRUE(direct->ReadAt(8192, {memory.data(), OpenFile::kDirectBlock}).ok());
+  ExpectBytes(memory.data(), 8192, OpenFile::kDirectBlock);
 }
 
 }  // namespace

@@ -70,6 +70,8 @@ Result<OpenFile> OpenFile::ReopenDirect() const {
   }
   OpenFile plain(path_, ::fcntl(fd_, F_DUPFD_CLOEXEC, 0), size_);
   if (plain.fd_ < 0) return SystemError(path_, "open it once more");
+  // Nothing but what is asked for: what is read ahead would stay where it cannot be forgotten.
+  ::posix_fadvise(plain.fd_, 0, 0, POSIX_FADV_RANDOM);
   return plain;
 }
 

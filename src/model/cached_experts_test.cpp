@@ -11,6 +11,7 @@
 #include <functional>
 
 #include "base/file.h"
+#include "base/sandbox_testing.h"
 #include "checkpoint/test_files.h"
 #include "kernels/dispatch.h"
 #include "model/checkpoint_copy_testing.h"
@@ -216,12 +217,26 @@ void ExpectSameLogitsForAllSizes(const Case& c) {
 }
 
 TEST(CachedExperts, GivesTheSameLogitsWhateverItsSize) {
-  ExpectSameLogitsForAllSizes({kNanoFlash, 64});
-  ExpectSameLogitsForAllSizes({kNanoPro, 64});
-  ExpectSameLogitsForAllSizes({kDefault, 64});
+  ExpectSameLogitsForAllSizes({kNanoFlash, 24});
+  ExpectSameLogitsForAllSizes({kNanoPro, 24});
+  ExpectSameLogitsForAllSizes({kDefault, 24});
   for (const char* format : {"fp4", "fp8"}) {
     ManyExperts many(format);
-    ExpectSameLogitsForAllSizes({many.path(), 100});
+    ExpectSameLogitsForAllSizes({many.path(), 40});
+  }
+}
+
+TEST(CachedExperts, GivesTheSameLogitsWhereReadsAreRestricted) {
+  OpenModel mapped(kNanoFlash, {});
+  const auto ids = SomeIds(mapped.config(), 40);
+  const auto expected = mapped.Run(ids);
+  for (const base::Sandbox& sandbox :
+       {base::Sandbox{.direct = false}, base::Sandbox{.ring_error = EPERM},
+        base::Sandbox{.ring_error = ENOSYS, .direct = false}}) {
+    base::RunInSandbox(sandbox, [&] {
+      OpenModel cached(kNanoFlash, {.expert_memory = LeastMemory(kNanoFlash)});
+      ExpectSameBits(cached.Run(ids), expected);
+    });
   }
 }
 
