@@ -61,7 +61,7 @@ int WaitForExit(pid_t pid) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-void Kill(pid_t pid) {
+void GiveUp(pid_t pid) {
   ADD_FAILURE() << "the program takes too long";
   ::kill(pid, SIGKILL);
 }
@@ -105,7 +105,7 @@ bool Program::ReadMore() {
   if (out_ < 0 && err_ < 0) return false;
   std::array<pollfd, 2> streams = {{{out_, POLLIN, 0}, {err_, POLLIN, 0}}};
   if (::poll(streams.data(), streams.size(), kPatienceMilliseconds) <= 0) {
-    Kill(pid_);
+    GiveUp(pid_);
     return false;
   }
   if (streams[0].revents != 0) ReadInto(&out_, &outcome_.out);
@@ -119,6 +119,8 @@ void Program::AwaitOutput(size_t bytes) {
 }
 
 void Program::Interrupt() { ::kill(pid_, SIGINT); }
+
+void Program::Kill() { ::kill(pid_, SIGKILL); }
 
 Outcome Program::Wait() {
   while (ReadMore()) continue;
@@ -151,7 +153,7 @@ bool TerminalProgram::ReadMore() {
   if (terminal_ < 0) return false;
   pollfd stream = {terminal_, POLLIN, 0};
   if (::poll(&stream, 1, kPatienceMilliseconds) <= 0) {
-    Kill(pid_);
+    GiveUp(pid_);
     return false;
   }
   ReadInto(&terminal_, &shown_);

@@ -37,6 +37,8 @@ class Program {
   /// Waits until standard output has had so many bytes. Fails the test if it ends before.
   void AwaitOutput(size_t bytes);
   void Interrupt();
+  /// Ends it at once, whatever it does.
+  void Kill();
   /// Waits for the end.
   Outcome Wait();
 

@@ -5,15 +5,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
-#include <filesystem>
 #include <nlohmann/json.hpp>
-#include <sstream>
 #include <string>
 #include <vector>
 
 #include "base/file.h"
-#include "program.h"
+#include "talk.h"
 
 namespace fathom::tests {
 namespace {
@@ -25,41 +22,10 @@ using ::testing::MatchesRegex;
 using ::testing::Not;
 using ::testing::StartsWith;
 using Json = nlohmann::json;
-using Arguments = std::vector<std::string>;
 
 constexpr const char* kStatistics =
     "prompt [0-9,]+ tokens \\([0-9,]+ cached\\), ([0-9,.]+|-) tok/s \\| "
     "answer [0-9,]+ tokens, ([0-9,.]+|-) tok/s \\| KV [0-9.]+ (bytes|[kMGT]B)";
-
-// Once a token is drawn, none is as likely as the same again: an answer without end.
-const Arguments kEndless = {"--frequency-penalty", "-1000"};
-
-std::string SourcePath(const std::string& path) {
-  return std::string(FATHOM_SOURCE_DIR) + "/" + path;
-}
-
-std::string ReadText(const std::string& path) {
-  auto text = base::ReadFile(path);
-  EXPECT_TRUE(text.ok()) << text.error().message;
-  return text.ok() ? *text : std::string();
-}
-
-std::string Document() { return ReadText(SourcePath("tests/goldens/recall/document.txt")); }
-
-Arguments operator+(Arguments left, const Arguments& right) {
-  left.insert(left.end(), right.begin(), right.end());
-  return left;
-}
-
-Arguments WithModel(const std::string& command) {
-  return {command, "-m", SourcePath("models/default")};
-}
-
-// A question that the document answers with 3257.
-Arguments Ask() {
-  return WithModel("run") +
-         Arguments{"--system", Document(), "-p", "Code of saddle thorn?", "--temp", "0"};
-}
 
 Json RunJson(const Arguments& arguments, const ProgramOptions& options = {}) {
   const Outcome outcome = RunProgram(arguments + Arguments{"--json"}, options);
@@ -68,28 +34,6 @@ Json RunJson(const Arguments& arguments, const ProgramOptions& options = {}) {
   EXPECT_FALSE(json.is_discarded()) << outcome.out;
   return json;
 }
-
-std::vector<std::string> Lines(const std::string& text) {
-  std::vector<std::string> lines;
-  std::istringstream stream(text);
-  for (std::string line; std::getline(stream, line);) lines.push_back(line);
-  return lines;
-}
-
-// A folder of this test's own.
-class ScratchFolder {
- public:
-  ScratchFolder() {
-    std::string pattern = ::testing::TempDir() + "/fathom-run-XXXXXX";
-    path_ = ::mkdtemp(pattern.data());
-  }
-  ~ScratchFolder() { std::filesystem::remove_all(path_); }
-  std::string operator/(const std::string& name) const { return path_ + "/" + name; }
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
 
 TEST(RunTest, AnswersFromTheSystemMessageAndTellsWhatItTook) {
   const Outcome outcome = RunProgram(Ask());

@@ -2,12 +2,15 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "cli/chat_session.h"
 #include "cli/commands.h"
+#include "cli/conversation.h"
 #include "cli/format.h"
 #include "cli/generation_options.h"
 #include "cli/line_reader.h"
+#include "cli/option.h"
 #include "cli/output.h"
 #include "cli/terminal.h"
 
@@ -17,6 +20,7 @@ namespace {
 struct ChatOptions {
   EngineFlags engine;
   GenerationFlags generation;
+  std::string session;
 };
 
 constexpr const char* kDetails = "Lines that begin with / are commands:\n";
@@ -26,7 +30,12 @@ constexpr const char* kMoreDetails =
     "Answers go to standard output, all else to standard error. Where standard input is\n"
     "no terminal, its lines are taken one by one, and an error ends the session with\n"
     "exit code 1. On a terminal lines can be edited; their history is kept in\n"
-    "$XDG_STATE_HOME/fathom/history, by default ~/.local/state/fathom/history.";
+    "$XDG_STATE_HOME/fathom/history, by default ~/.local/state/fathom/history.\n"
+    "\n"
+    "With --session the conversation goes on where the file left it, without\n"
+    "computing it again, and is written back when the chat ends. The file is replaced\n"
+    "at once or not at all; of two programs that use the same one, the last to end\n"
+    "wins. \"fathom run\" takes the same files.";
 
 std::string DescribeModel(const engine::EngineInfo& info) {
   return fmt::format("{}: context {} tokens, {} on {} threads. /help lists the commands.",
@@ -48,23 +57,42 @@ LineReader::Outcome ReadMessage(LineReader& reader, std::string* message) {
   return outcome;
 }
 
-base::Result<ExitCode> Chat(const ChatOptions& options) {
-  FATHOM_TRY(CheckUtf8(options.generation.system, "--system"));
-  FATHOM_ASSIGN(const auto engine, OpenEngine(options.engine));
-  const std::unique_ptr<LineReader> reader = LineReader::Open();
-  if (reader->interactive()) PrintNote(DescribeModel(engine->info()));
-
-  ChatSession session(*engine, options.generation);
+base::Status Talk(ChatSession& session, LineReader& reader) {
   std::string message;
   while (!session.finished()) {
-    const LineReader::Outcome outcome = ReadMessage(*reader, &message);
+    const LineReader::Outcome outcome = ReadMessage(reader, &message);
     if (outcome == LineReader::Outcome::kEnd) break;
     if (outcome == LineReader::Outcome::kCancelled) continue;
     const base::Status handled = session.Handle(message);
     if (handled.ok()) continue;
-    if (!reader->interactive()) return handled.error();
+    if (!reader.interactive()) return handled;
     PrintError(handled.error().message);
   }
+  return {};
+}
+
+base::Result<Conversation> OpenConversation(engine::Engine& engine, const std::string& path) {
+  if (path.empty()) return Conversation::Start(engine);
+  return Conversation::Load(engine, path);
+}
+
+base::Result<ExitCode> Chat(const ChatOptions& options) {
+  FATHOM_TRY(CheckUtf8(options.generation.system, "--system"));
+  if (!options.session.empty()) FATHOM_TRY(Conversation::CheckPath(options.session));
+  FATHOM_ASSIGN(const auto engine, OpenEngine(options.engine));
+  FATHOM_ASSIGN(Conversation conversation, OpenConversation(*engine, options.session));
+  const std::unique_ptr<LineReader> reader = LineReader::Open();
+  if (reader->interactive()) PrintNote(DescribeModel(engine->info()));
+
+  ChatSession session(*engine, options.generation, std::move(conversation));
+  const base::Status talked = Talk(session, *reader);
+  // What was said before an error is kept too.
+  if (!options.session.empty() && session.conversation().changed()) {
+    const base::Status saved = session.conversation().Save(*engine, options.session);
+    if (!talked.ok() && !saved.ok()) PrintError(talked.error().message);
+    FATHOM_TRY(saved);
+  }
+  FATHOM_TRY(talked);
   return ExitCode::kSuccess;
 }
 
@@ -78,9 +106,12 @@ void AddChatCommand(CommandLine& command_line) {
        .summary = "Talk with a model, turn by turn",
        .details = fmt::format("{}{}{}", kDetails, kChatHelp, kMoreDetails),
        .examples = "fathom chat --think high --system 'Answer briefly.'\n"
-                   "printf '%s\\n' 'Hello' '/save chat.json' | fathom chat --temp 0"},
+                   "printf '%s\\n' 'Hello' '/save chat.json' | fathom chat --temp 0\n"
+                   "fathom chat --session novel.session"},
       [options] { return Chat(*options); });
   AddEngineOptions(app, &options->engine);
+  AddText(app, "--session", "FILE", "Continue and keep the conversation in this file",
+          &options->session);
   AddGenerationOptions(app, &options->generation);
 }
 

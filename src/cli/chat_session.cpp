@@ -7,9 +7,8 @@
 #include <optional>
 #include <utility>
 
-#include "base/file.h"
+#include "base/atomic_file.h"
 #include "cli/answer_printer.h"
-#include "cli/conversation_json.h"
 #include "cli/generation.h"
 #include "cli/option.h"
 #include "cli/output.h"
@@ -18,15 +17,6 @@
 
 namespace fathom::cli {
 namespace {
-
-text::Message MakeAnswerMessage(const text::Completion& answer) {
-  text::Message message = {.role = text::Role::kAssistant,
-                           .content = answer.content,
-                           .reasoning_content = answer.reasoning};
-  for (const text::CompletedCall& call : answer.tool_calls)
-    message.tool_calls.push_back({.name = call.name, .arguments = call.arguments});
-  return message;
-}
 
 std::string_view Trim(std::string_view text) {
   constexpr std::string_view kSpace = " \t\r\n";
@@ -46,8 +36,13 @@ const std::string_view kChatHelp =
     "/quit                 end, as Ctrl-D does\n"
     "A backslash at the end of a line continues it. Ctrl-C stops an answer.";
 
-ChatSession::ChatSession(engine::Engine& engine, GenerationFlags flags)
-    : engine_(engine), flags_(std::move(flags)), sequence_(engine.NewSequence()) {}
+ChatSession::ChatSession(engine::Engine& engine, GenerationFlags flags, Conversation conversation)
+    : engine_(engine),
+      flags_(std::move(flags)),
+      conversation_(std::move(conversation)),
+      answers_(conversation_.answers()) {
+  if (!flags_.system.empty()) conversation_.SetSystem(flags_.system);
+}
 
 base::Status ChatSession::Handle(const std::string& line) {
   if (Trim(line).empty()) return {};
@@ -65,7 +60,7 @@ base::Status ChatSession::HandleCommand(std::string_view line) {
   if (name == "/help" || name == "/clear" || name == "/quit") {
     if (!argument.empty()) return base::MakeError("{}: takes no argument", name);
     if (name == "/help") PrintNote(kChatHelp);
-    if (name == "/clear") messages_.clear();
+    if (name == "/clear") conversation_.Clear();
     if (name == "/quit") finished_ = true;
     return {};
   }
@@ -82,37 +77,21 @@ base::Status ChatSession::SetThinking(std::string_view effort) {
 base::Status ChatSession::SetSystem(std::string_view text) {
   std::string system(text);
   FATHOM_TRY(CheckUtf8(system, "/system"));
-  flags_.system = std::move(system);
+  conversation_.SetSystem(std::move(system));
   return {};
 }
 
 base::Status ChatSession::Save(const std::string& path) const {
   if (path.empty()) return base::MakeError("/save: takes the name of a file");
-  FATHOM_ASSIGN(base::OutputFile file, base::OutputFile::Create(path));
-  FATHOM_TRY(file.Write(PrintConversation(AllMessages(), 2) + '\n'));
-  return file.Close();
-}
-
-std::vector<text::Message> ChatSession::AllMessages() const {
-  std::vector<text::Message> messages;
-  if (!flags_.system.empty())
-    messages.push_back({.role = text::Role::kSystem, .content = flags_.system});
-  messages.insert(messages.end(), messages_.begin(), messages_.end());
-  return messages;
-}
-
-base::Result<std::vector<int32_t>> ChatSession::EncodeWith(const std::string& message) const {
-  FATHOM_TRY(CheckUtf8(message, "message"));
-  std::vector<text::Message> messages = AllMessages();
-  messages.push_back({.role = text::Role::kUser, .content = message});
-  return EncodeConversation(engine_, PrintConversation(messages), flags_.think);
+  return base::ReplaceFile(path, conversation_.Print(2) + '\n');
 }
 
 base::Status ChatSession::Answer(const std::string& message) {
   engine::Request request = MakeRequest(flags_);
-  FATHOM_ASSIGN(request.prompt, EncodeWith(message));
+  FATHOM_ASSIGN(request.prompt,
+                conversation_.EncodeWith(engine_, message, "message", flags_.think));
   request.sampling.seed += answers_;
-  request.sequence = sequence_;
+  request.sequence = conversation_.sequence();
 
   AnswerPrinter printer({.starts_in_reasoning = flags_.think != text::ThinkingEffort::kNone,
                          .styled = CanStyle(STDOUT_FILENO)},
@@ -122,8 +101,7 @@ base::Status ChatSession::Answer(const std::string& message) {
                 Generate(engine_, std::move(request), interrupt,
                          [&](std::string_view piece) { return printer.Feed(piece); }));
   FATHOM_TRY(printer.Finish());
-  messages_.push_back({.role = text::Role::kUser, .content = message});
-  messages_.push_back(MakeAnswerMessage(printer.completion()));
+  conversation_.AddTurn(message, printer.completion());
   ++answers_;
   const engine::Completion& completion = generated.completion;
   PrintNote(DescribeStatistics(completion.stats) + DescribeCut(completion.finish));

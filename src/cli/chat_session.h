@@ -1,12 +1,12 @@
 // A conversation with a model, line by line.
 #pragma once
 
-#include <memory>
+#include <cstdint>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "base/result.h"
+#include "cli/conversation.h"
 #include "cli/generation_options.h"
 #include "engine/engine.h"
 #include "text/completion_parser.h"
@@ -22,9 +22,10 @@ extern const std::string_view kChatHelp;
 /// what is new in its prompt.
 class ChatSession {
  public:
-  /// The engine must outlive the session. `flags` hold for every answer; the n-th one is drawn with
-  /// their seed plus n.
-  ChatSession(engine::Engine& engine, GenerationFlags flags);
+  /// The engine must outlive the session. `flags` hold for every answer; the n-th one of the
+  /// conversation is drawn with their seed plus n. Their system message replaces the conversation's
+  /// if there is one.
+  ChatSession(engine::Engine& engine, GenerationFlags flags, Conversation conversation);
 
   /// Does what a line says: a command if it begins with "/", else a message to answer. An error
   /// leaves the conversation as it was.
@@ -32,6 +33,7 @@ class ChatSession {
 
   /// Whether /quit was given.
   bool finished() const { return finished_; }
+  const Conversation& conversation() const { return conversation_; }
 
  private:
   base::Status HandleCommand(std::string_view line);
@@ -44,9 +46,8 @@ class ChatSession {
 
   engine::Engine& engine_;
   GenerationFlags flags_;
-  std::shared_ptr<engine::Sequence> sequence_;
-  std::vector<text::Message> messages_;  // without the system message
-  uint64_t answers_ = 0;
+  Conversation conversation_;
+  uint64_t answers_;  // those that were forgotten count too
   bool finished_ = false;
 };
 

@@ -10,7 +10,7 @@
 
 #include "cli/answer_printer.h"
 #include "cli/commands.h"
-#include "cli/conversation_json.h"
+#include "cli/conversation.h"
 #include "cli/generation.h"
 #include "cli/generation_options.h"
 #include "cli/input.h"
@@ -29,6 +29,7 @@ struct RunOptions {
   GenerationFlags generation;
   std::optional<std::string> prompt;
   std::string file = "-";
+  std::string session;
   bool raw = false;
   bool json = false;
   std::optional<int32_t> logprobs;
@@ -51,7 +52,16 @@ constexpr const char* kDetails =
     "replaced by U+FFFD there, and \"has_invalid_utf8\" is true; \"tokens\" has them\n"
     "exactly.\n"
     "\n"
-    "Ctrl-C ends the answer; what there is is printed. A second one ends the program.";
+    "With --session the text is the next message of the conversation in that file,\n"
+    "which need not exist yet. What the file holds is not computed again. Its system\n"
+    "message stays unless --system gives another, and with --seed N its n-th answer\n"
+    "is drawn with N + n, counted from 0. After the answer, message and answer are\n"
+    "added: the file is replaced at once or not at all, and stays as it was after an\n"
+    "error. Of two programs that use the same file, the last to end wins. \"fathom\n"
+    "chat\" takes the same files.\n"
+    "\n"
+    "Ctrl-C ends the answer; what there is is printed, and goes into the session. A\n"
+    "second one ends the program.";
 
 base::Result<std::string> ReadPrompt(const RunOptions& options) {
   const bool typed = !options.prompt && options.file == "-" && ::isatty(STDIN_FILENO) == 1;
@@ -75,18 +85,23 @@ base::Result<std::string> ReadPrompt(const RunOptions& options) {
 
 base::Result<std::vector<int32_t>> EncodePrompt(const engine::Engine& engine,
                                                 const RunOptions& options,
+                                                const Conversation& conversation,
                                                 const std::string& prompt) {
-  if (options.raw) {
-    std::string error;
-    auto tokens = engine.Tokenize(prompt, true, &error);
-    if (!tokens) return base::Error{error};
-    return std::move(*tokens);
+  if (!options.raw)
+    return conversation.EncodeWith(engine, prompt, "prompt", options.generation.think);
+  std::string error;
+  auto tokens = engine.Tokenize(prompt, true, &error);
+  if (!tokens) return base::Error{error};
+  return std::move(*tokens);
+}
+
+base::Result<Conversation> OpenConversation(engine::Engine& engine, const RunOptions& options) {
+  Conversation conversation = Conversation::Start(engine);
+  if (!options.session.empty()) {
+    FATHOM_ASSIGN(conversation, Conversation::Load(engine, options.session));
   }
-  std::vector<text::Message> messages;
-  const std::string& system = options.generation.system;
-  if (!system.empty()) messages.push_back({.role = text::Role::kSystem, .content = system});
-  messages.push_back({.role = text::Role::kUser, .content = prompt});
-  return EncodeConversation(engine, PrintConversation(messages), options.generation.think);
+  if (!options.generation.system.empty()) conversation.SetSystem(options.generation.system);
+  return conversation;
 }
 
 std::string FinishName(engine::FinishReason finish) {
@@ -164,9 +179,14 @@ std::string ResultJson(const engine::Engine& engine, const RunOptions& options,
   return json.dump(-1, ' ', false, Json::error_handler_t::replace) + '\n';
 }
 
+struct Answer {
+  engine::Completion completion;
+  text::Completion parsed;  // empty with --raw
+};
+
 // Prints the answer in the form that the options ask for.
-base::Result<Generated> PrintAnswer(engine::Engine& engine, const RunOptions& options,
-                                    engine::Request request, const InterruptGuard& interrupt) {
+base::Result<Answer> PrintAnswer(engine::Engine& engine, const RunOptions& options,
+                                 engine::Request request, const InterruptGuard& interrupt) {
   AnswerPrinter::Sink sink = WriteOutput;
   if (options.json) sink = [](std::string_view) { return base::Status(); };
   AnswerPrinter printer(
@@ -185,22 +205,30 @@ base::Result<Generated> PrintAnswer(engine::Engine& engine, const RunOptions& op
   }
   if (options.json)
     FATHOM_TRY(WriteOutput(ResultJson(engine, options, generated, printer.completion())));
-  return generated;
+  return Answer{std::move(generated.completion), printer.completion()};
 }
 
 base::Result<ExitCode> Run(const RunOptions& options) {
   FATHOM_ASSIGN(const std::string prompt, ReadPrompt(options));
+  const bool keeps = !options.session.empty();
+  if (keeps) FATHOM_TRY(Conversation::CheckPath(options.session));
   FATHOM_ASSIGN(const auto engine, OpenEngine(options.engine));
+  FATHOM_ASSIGN(Conversation conversation, OpenConversation(*engine, options));
   engine::Request request = MakeRequest(options.generation);
-  FATHOM_ASSIGN(request.prompt, EncodePrompt(*engine, options, prompt));
+  FATHOM_ASSIGN(request.prompt, EncodePrompt(*engine, options, conversation, prompt));
+  request.sampling.seed += conversation.answers();
   request.logprobs = options.logprobs.has_value();
   request.top_logprobs = options.logprobs.value_or(0);
+  if (keeps) request.sequence = conversation.sequence();
 
   const InterruptGuard interrupt(InterruptGuard::Second::kEndsProcess);
-  FATHOM_ASSIGN(const Generated generated,
-                PrintAnswer(*engine, options, std::move(request), interrupt));
-  const engine::Completion& completion = generated.completion;
+  FATHOM_ASSIGN(const Answer answer, PrintAnswer(*engine, options, std::move(request), interrupt));
+  const engine::Completion& completion = answer.completion;
   PrintNote(DescribeStatistics(completion.stats) + DescribeCut(completion.finish));
+  if (keeps) {
+    conversation.AddTurn(prompt, answer.parsed);
+    FATHOM_TRY(conversation.Save(*engine, options.session));
+  }
   return completion.finish == engine::FinishReason::kCancelled ? ExitCode::kInterrupted
                                                                : ExitCode::kSuccess;
 }
@@ -211,8 +239,12 @@ void AddOptions(CLI::App& app, RunOptions* options) {
   prompt->type_name("TEXT");
   AddText(app, "-f,--file", "FILE", "The file with the text; - is standard input", &options->file)
       ->excludes(prompt);
+  CLI::Option* session =
+      AddText(app, "--session", "FILE", "Continue and keep the conversation in this file",
+              &options->session);
   AddGenerationOptions(app, &options->generation);
   app.add_flag("--raw", options->raw, "The text is the whole prompt")
+      ->excludes(session)
       ->excludes(app.get_option("--system"))
       ->excludes(app.get_option("--think"));
   CLI::Option* json = app.add_flag("--json", options->json, "Print one JSON object at the end");
@@ -232,6 +264,7 @@ void AddRunCommand(CommandLine& command_line) {
        .summary = "Answer one prompt",
        .details = kDetails,
        .examples = "fathom run -p 'Why is the sky blue?' --think high\n"
+                   "fathom run -f book.txt --session book.session\n"
                    "fathom run -f report.txt --system 'Summarise.' --temp 0 > summary.txt\n"
                    "printf 'Once upon a time' | fathom run --raw -n 200 --seed 7\n"
                    "fathom run -p 'Yes or no?' -n 1 --json --logprobs 5",

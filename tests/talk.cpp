@@ -1,0 +1,57 @@
+#include "talk.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <sstream>
+
+#include "base/check.h"
+#include "base/file.h"
+
+namespace fathom::tests {
+
+const Arguments kEndless = {"--frequency-penalty", "-1000"};
+
+Arguments operator+(Arguments left, const Arguments& right) {
+  left.insert(left.end(), right.begin(), right.end());
+  return left;
+}
+
+std::string SourcePath(const std::string& path) {
+  return std::string(FATHOM_SOURCE_DIR) + "/" + path;
+}
+
+std::string ReadText(const std::string& path) {
+  auto text = base::ReadFile(path);
+  EXPECT_TRUE(text.ok()) << text.error().message;
+  return text.ok() ? *text : std::string();
+}
+
+std::vector<std::string> Lines(const std::string& text) {
+  std::vector<std::string> lines;
+  std::istringstream stream(text);
+  for (std::string line; std::getline(stream, line);) lines.push_back(line);
+  return lines;
+}
+
+std::string Document() { return ReadText(SourcePath("tests/goldens/recall/document.txt")); }
+
+Arguments WithModel(const std::string& command) {
+  return {command, "-m", SourcePath("models/default")};
+}
+
+Arguments Ask() {
+  return WithModel("run") +
+         Arguments{"--system", Document(), "-p", "Code of saddle thorn?", "--temp", "0"};
+}
+
+ScratchFolder::ScratchFolder() {
+  std::string pattern = ::testing::TempDir() + "/fathom-run-XXXXXX";
+  FATHOM_CHECK(::mkdtemp(pattern.data()) != nullptr);
+  path_ = pattern;
+}
+
+ScratchFolder::~ScratchFolder() { std::filesystem::remove_all(path_); }
+
+}  // namespace fathom::tests
