@@ -17,7 +17,7 @@ void AddText(std::string_view text, base::DigestBuilder* digest) {
   digest->Add(std::as_bytes(std::span(text)));
 }
 
-base::Status AddTensor(const StoredTensor& tensor, const base::OpenFile& file,
+base::Status AddTensor(const TensorDirectory& directory, const StoredTensor& tensor,
                        base::DigestBuilder* digest) {
   AddText(WithoutModelPrefix(tensor.name), digest);
   AddText(tensor::NameOf(tensor.view.dtype), digest);
@@ -26,7 +26,7 @@ base::Status AddTensor(const StoredTensor& tensor, const base::OpenFile& file,
   for (const int64_t extent : tensor.view.shape) digest->Add(std::as_bytes(std::span(&extent, 1)));
   std::array<std::byte, kSampledBytes> sample;
   const auto start = std::span(sample).first(std::min<size_t>(kSampledBytes, tensor.bytes()));
-  FATHOM_TRY(file.ReadAt(tensor.offset, start));
+  FATHOM_TRY(directory.Read(tensor, start));
   digest->Add(start);
   return {};
 }
@@ -34,15 +34,14 @@ base::Status AddTensor(const StoredTensor& tensor, const base::OpenFile& file,
 }  // namespace
 
 base::Result<base::Digest> DigestTensors(const std::string& directory) {
-  // Opened anew, and not mapped: files that are in use may be set to reads of whole blocks.
-  FATHOM_ASSIGN(TensorDirectory tensors, TensorDirectory::Open(directory, {}, Access::kRead));
+  // Read and not mapped: a disk that fails is an error here, and no signal.
+  FATHOM_ASSIGN(const TensorDirectory tensors, TensorDirectory::Open(directory, {}, Access::kRead));
   std::vector<const StoredTensor*> sorted;
   for (const StoredTensor& tensor : tensors.tensors()) sorted.push_back(&tensor);
   std::ranges::sort(sorted, {},
                     [](const StoredTensor* tensor) { return WithoutModelPrefix(tensor->name); });
   base::DigestBuilder digest;
-  for (const StoredTensor* tensor : sorted)
-    FATHOM_TRY(AddTensor(*tensor, tensors.open_files()[tensor->file], &digest));
+  for (const StoredTensor* tensor : sorted) FATHOM_TRY(AddTensor(tensors, *tensor, &digest));
   return digest.Finish();
 }
 

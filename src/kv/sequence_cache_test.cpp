@@ -136,6 +136,20 @@ TEST(Snapshot, HoldsOnlyWhatItsPositionNeeds) {
   EXPECT_EQ(cache.SnapshotBytes(32, 32), bytes_of(4 * 7, 4, 0)) << "no block waits";
 }
 
+TEST(Snapshot, OfFlashTakesWhatItsContractSays) {
+  const numerics::RowLayout row{.head_dim = 512, .rope_dim = 64};
+  const LayerShape window{.row = row, .window = 128};
+  const LayerShape csa{
+      .row = row, .window = 128, .compress_ratio = 4, .overlapped = true, .index_dim = 128};
+  const LayerShape hca{.row = row, .window = 128, .compress_ratio = 128};
+  std::vector<LayerShape> shapes = {window, window};
+  for (int layer = 2; layer < 43; ++layer) shapes.push_back(layer % 2 == 0 ? csa : hca);
+  shapes.push_back(window);
+  const SequenceCache cache(shapes, 43);
+  EXPECT_NEAR(static_cast<double>(cache.SnapshotBytes(8192, 0)), 4.05e6, 0.01e6);
+  EXPECT_NEAR(static_cast<double>(cache.SnapshotBytes(8319, 8318)), 15.2e6, 0.1e6);
+}
+
 TEST(Snapshot, AForkAndItsOriginGoTheirOwnWays) {
   SequenceCache cache = SmallCache();
   cache.layer(1).rows.Append(5);
