@@ -173,6 +173,11 @@ struct KernelTable {
   /// block, the exact integer dot product times both scales. Every tier gives the same bits.
   void (*index_scores)(const IndexScoreArgs&) noexcept;
 
+  /// Writes the indices of the `count` largest of n scores to `out`, ascending. Of equal scores the
+  /// one with the lowest index counts as larger. Nothing is sorted: the time is linear whatever the
+  /// order. REQUIRES: 0 < count <= n, no NaN; `out` holds `count` elements.
+  void (*select_largest)(const float* scores, int64_t n, int64_t count, int32_t* out) noexcept;
+
   // -- Attention ----------------------------------------------------------------------------------
 
   /// Adds a tile of rows to the running softmax.

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "ops/select.h"
-
 namespace fathom::ops {
 namespace {
 
@@ -42,8 +40,8 @@ void SelectGroup(Context& context, const IndexParams& params, std::span<const In
   });
   context.pool.ForEach(count, [&](int64_t q, int) {
     const IndexQuery& query = queries[static_cast<size_t>(q)];
-    SelectLargest({scores + q * stride, static_cast<size_t>(query.visible)}, params.top_k,
-                  query.selected);
+    context.kernels.select_largest(scores + q * stride, query.visible, params.top_k,
+                                   query.selected);
   });
 }
 

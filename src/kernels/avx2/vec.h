@@ -166,6 +166,11 @@ I32x16 ShiftRightSigned(I32x16 a) {
 inline Mask Greater(I32x16 a, I32x16 b) {
   return {_mm256_cmpgt_epi32(a.lo, b.lo), _mm256_cmpgt_epi32(a.hi, b.hi)};
 }
+inline uint32_t GreaterEqualBits(F32x16 a, F32x16 b) {
+  const int lo = _mm256_movemask_ps(_mm256_cmp_ps(a.lo, b.lo, _CMP_GE_OQ));
+  const int hi = _mm256_movemask_ps(_mm256_cmp_ps(a.hi, b.hi, _CMP_GE_OQ));
+  return static_cast<uint32_t>(lo | hi << 8);
+}
 inline Mask Equal(I32x16 a, I32x16 b) {
   return {_mm256_cmpeq_epi32(a.lo, b.lo), _mm256_cmpeq_epi32(a.hi, b.hi)};
 }

@@ -122,6 +122,10 @@ I32x16 ShiftRightSigned(I32x16 a) {
   return {_mm512_srai_epi32(a.v, kBits)};
 }
 inline Mask Greater(I32x16 a, I32x16 b) { return _mm512_cmpgt_epi32_mask(a.v, b.v); }
+/// Bit i: whether lane i of a is at least that of b.
+inline uint32_t GreaterEqualBits(F32x16 a, F32x16 b) {
+  return _mm512_cmp_ps_mask(a.v, b.v, _CMP_GE_OQ);
+}
 inline Mask Equal(I32x16 a, I32x16 b) { return _mm512_cmpeq_epi32_mask(a.v, b.v); }
 inline I32x16 Select(Mask mask, I32x16 yes, I32x16 no) {
   return {_mm512_mask_blend_epi32(mask, no.v, yes.v)};

@@ -35,6 +35,7 @@ void Pool(const float* const* values, const float* const* scores, int64_t slots,
 void QuantizeE2m1(const float* x, int64_t n, uint8_t* codes, uint8_t* scales) noexcept;
 void IndexScores(const IndexScoreArgs& args) noexcept;
 
+void SelectLargest(const float* scores, int64_t n, int64_t count, int32_t* out) noexcept;
 void Attend(const AttendArgs& args) noexcept;
 void MergeAttention(const SoftmaxState& other, int64_t heads, int64_t value_dim,
                     const SoftmaxState& state) noexcept;

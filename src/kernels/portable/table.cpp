@@ -24,6 +24,7 @@ const KernelTable& PortableKernels() {
       .pool = portable::Pool,
       .quantize_e2m1 = portable::QuantizeE2m1,
       .index_scores = portable::IndexScores,
+      .select_largest = portable::SelectLargest,
       .attend = portable::Attend,
       .merge_attention = portable::MergeAttention,
       .finish_attention = portable::FinishAttention,

@@ -7,6 +7,7 @@
 #include "kernels/simd/matmul_float.inl.h"
 #include "kernels/simd/probes.inl.h"
 #include "kernels/simd/rows.inl.h"
+#include "kernels/simd/select.inl.h"
 #include "kernels/simd/vectors.inl.h"
 
 namespace fathom::kernels::simd {
@@ -33,6 +34,7 @@ constexpr KernelTable MakeTable(const char* name) {
       .pool = Pool<F>,
       .quantize_e2m1 = QuantizeE2m1<F>,
       .index_scores = IndexScores<F, Dots>,
+      .select_largest = SelectLargest<F>,
       .attend = Attend<F>,
       .merge_attention = MergeAttention<F>,
       .finish_attention = FinishAttention<F>,

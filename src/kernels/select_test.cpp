@@ -1,13 +1,11 @@
-#include "ops/select.h"
-
-#include <gtest/gtest.h>
-
 #include <algorithm>
 #include <numeric>
 #include <random>
 #include <vector>
 
-namespace fathom::ops {
+#include "kernels/kernels_testing.h"
+
+namespace fathom::kernels {
 namespace {
 
 // The definition: a stable sort by descending score.
@@ -22,13 +20,18 @@ std::vector<int32_t> SelectBySorting(const std::vector<float>& scores, int64_t c
   return order;
 }
 
-void ExpectSame(const std::vector<float>& scores, int64_t count) {
-  std::vector<int32_t> selected(static_cast<size_t>(count));
-  SelectLargest(scores, count, selected.data());
-  ASSERT_EQ(selected, SelectBySorting(scores, count)) << scores.size() << " " << count;
-}
+class SelectTest : public TierTest {
+ protected:
+  void ExpectSame(const std::vector<float>& scores, int64_t count) {
+    std::vector<int32_t> selected(static_cast<size_t>(count));
+    tier().select_largest(scores.data(), static_cast<int64_t>(scores.size()), count,
+                          selected.data());
+    ASSERT_EQ(selected, SelectBySorting(scores, count)) << scores.size() << " " << count;
+  }
+};
+FATHOM_TEST_ALL_TIERS(SelectTest);
 
-TEST(SelectLargest, AgreesWithSorting) {
+TEST_P(SelectTest, AgreesWithSorting) {
   std::mt19937 random(5);
   for (int repeat = 0; repeat < 300; ++repeat) {
     const int n = std::uniform_int_distribution<int>(1, 700)(random);
@@ -45,18 +48,18 @@ TEST(SelectLargest, AgreesWithSorting) {
   }
 }
 
-TEST(SelectLargest, BothZerosAreEqual) {
+TEST_P(SelectTest, BothZerosAreEqual) {
   ExpectSame({-0.0f, 0.0f, -1.0f, 0.0f, -0.0f}, 2);
   ExpectSame({-0.0f, -0.0f, 0.0f}, 1);
 }
 
-TEST(SelectLargest, TakesAllAndInfinities) {
+TEST_P(SelectTest, TakesAllAndInfinities) {
   const float infinity = std::numeric_limits<float>::infinity();
   ExpectSame({1, 2, 3}, 3);
   ExpectSame({-infinity, infinity, 1e38f, -1e38f, 1e-42f, -1e-42f}, 4);
 }
 
-TEST(SelectLargest, AMillionTokensOfRows) {
+TEST_P(SelectTest, AMillionTokensOfRows) {
   std::mt19937 random(6);
   std::vector<float> scores(262144);
   for (float& score : scores) score = std::max(0.0f, std::normal_distribution<float>(0, 1)(random));
@@ -65,4 +68,4 @@ TEST(SelectLargest, AMillionTokensOfRows) {
 }
 
 }  // namespace
-}  // namespace fathom::ops
+}  // namespace fathom::kernels
