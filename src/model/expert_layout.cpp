@@ -23,20 +23,16 @@ ExpertLayout PlanExpert(const StoredExpert& expert) {
   ExpertLayout layout;
   for (const size_t i : order) {
     const checkpoint::StoredTensor& tensor = *expert[i];
-    const uint64_t end = tensor.offset + tensor.bytes();
     FileStretch* last = layout.stretches.empty() ? nullptr : &layout.stretches.back();
-    if (last != nullptr && last->file == tensor.file &&
-        RoundDown(tensor.offset) <= RoundUp(last->end)) {
-      last->end = end;
-    } else {
-      const uint64_t offset = last == nullptr ? 0 : last->slot_offset + last->bytes();
-      layout.stretches.push_back({tensor.file, RoundDown(tensor.offset), end, offset});
+    if (last == nullptr || last->file != tensor.file ||
+        RoundDown(tensor.offset) > RoundUp(last->end)) {
+      layout.stretches.push_back({tensor.file, RoundDown(tensor.offset), 0, layout.slot_bytes});
       last = &layout.stretches.back();
     }
-    layout.tensor_offsets[i] =
-        layout.stretches.back().slot_offset + (tensor.offset - layout.stretches.back().begin);
+    last->end = tensor.offset + tensor.bytes();
+    layout.tensor_offsets[i] = last->slot_offset + (tensor.offset - last->begin);
+    layout.slot_bytes = last->slot_offset + last->bytes();
   }
-  layout.slot_bytes = layout.stretches.back().slot_offset + layout.stretches.back().bytes();
   return layout;
 }
 

@@ -107,23 +107,24 @@ void AssignSlots(Pass& pass) {
   }
 }
 
-// The input of w2: weight * SwiGLU. The weight multiplies before the rows are quantised.
-struct ActivationRange {
+// What w1 and w3 gave, and where the input of w2 goes.
+struct SwigluRows {
   Matrix<float>& gate;
   const Matrix<float>& up;
   ops::QuantizedRows& mid;
   const float* weights = nullptr;  // by row; null: 1
 };
 
-void Activate(Pass& pass, const ActivationRange& range, int64_t first, int64_t count) {
+// The routing weight multiplies before the input of w2 is quantised.
+void Activate(Pass& pass, const SwigluRows& rows, int64_t first, int64_t count) {
   const auto& kernels = pass.ops.kernels;
-  const int64_t width = range.mid.cols();
+  const int64_t width = rows.mid.cols();
   pass.ops.pool.ForRanges(count, 1, [&](int64_t begin, int64_t end, int) {
     for (int64_t r = first + begin; r < first + end; ++r) {
-      const float weight = range.weights == nullptr ? 1.0f : range.weights[r];
-      float* gate = range.gate.row(r);
-      kernels.swiglu(gate, range.up.row(r), pass.config.swiglu_limit, weight, width, gate);
-      kernels.quantize_activations(gate, width, range.mid.format(), range.mid.row(r));
+      const float weight = rows.weights == nullptr ? 1.0f : rows.weights[r];
+      float* gate = rows.gate.row(r);
+      kernels.swiglu(gate, rows.up.row(r), pass.config.swiglu_limit, weight, width, gate);
+      kernels.quantize_activations(gate, width, rows.mid.format(), rows.mid.row(r));
     }
   });
 }

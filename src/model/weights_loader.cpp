@@ -142,7 +142,7 @@ base::Status ReadContents(const TensorDirectory& directory, const std::vector<Ma
     work.push_back(&match);
     total += match.stored->bytes();
   }
-  constexpr size_t kStep = 512;  // tensors between two reports of progress
+  constexpr size_t kStep = 64;  // tensors between two reports of progress
   std::vector<base::Status> results(kStep);
   uint64_t done = 0;
   for (size_t begin = 0; begin < work.size(); begin += kStep) {
