@@ -65,9 +65,13 @@ int64_t CachedExperts::IdOf(int64_t layer, const ExpertUse& use) const {
   return layer * options_.experts_per_layer + use.expert;
 }
 
-void CachedExperts::Prefetch(int64_t layer, std::span<const ExpertUse> uses) {
-  // An expert that could not be read is no longer there, and fails again where it is waited for.
+// An expert that could not be read is then no longer there, and fails again where it is waited for.
+void CachedExperts::TakeArrived() {
   while (const auto completion = reader_->Poll()) Take(*completion);
+}
+
+void CachedExperts::Prefetch(int64_t layer, std::span<const ExpertUse> uses) {
+  TakeArrived();
   for (const ExpertUse& use : uses)
     if (const auto slot = slots_.Find(IdOf(layer, use))) slots_.Want(*slot);
   for (const ExpertUse& use : uses) {
@@ -86,6 +90,7 @@ base::Result<ExpertGroup> CachedExperts::Acquire(int64_t layer, std::span<const 
   group_.clear();
   Prefetch(layer, uses);
   FATHOM_TRY(Await(IdOf(layer, uses.front())));
+  TakeArrived();
   for (const ExpertUse& use : uses) {
     const auto slot = slots_.Find(IdOf(layer, use));
     if (!slot || !slots_.IsFilled(*slot)) break;

@@ -26,7 +26,7 @@ struct ExpertCacheOptions {
 
 /// A bounded cache in front of the files. Contents are checked when they arrive: a scale that is
 /// NaN, or no power of two, is an error of Acquire, as is a file that cannot be read. An expert
-/// that failed is read again when it is asked for again.
+/// that failed is read again when it is asked for again. docs/design/experts.md says why so.
 class CachedExperts final : public ExpertSource {
  public:
   /// `experts` lists those of all layers, MTP layers last. Memory for fewer than experts_per_token
@@ -65,6 +65,7 @@ class CachedExperts final : public ExpertSource {
   int64_t IdOf(int64_t layer, const ExpertUse& use) const;
   std::byte* SlotData(size_t slot) { return memory_.data() + slot * slot_bytes_; }
   base::Status Await(int64_t expert);
+  void TakeArrived();
   void StartReading(int64_t expert, size_t slot);
   void SubmitReads();
   std::optional<Outcome> Take(const base::ReadCompletion& completion);
