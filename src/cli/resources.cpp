@@ -1,11 +1,9 @@
 #include "cli/resources.h"
 
-#include <charconv>
 #include <filesystem>
-#include <string_view>
 #include <system_error>
 
-#include "base/file.h"
+#include "base/available_memory.h"
 #include "cli/format.h"
 
 namespace fathom::cli {
@@ -31,17 +29,10 @@ base::Status CheckDiskSpace(const std::string& path, double bytes) {
 }
 
 base::Status CheckMemory(const std::string& what, double bytes) {
-  const auto meminfo = base::ReadFile("/proc/meminfo");
-  if (!meminfo.ok()) return {};
-  constexpr std::string_view kKey = "MemAvailable:";
-  const size_t at = meminfo->find(kKey);
-  if (at == std::string::npos) return {};
-  const size_t digits = meminfo->find_first_not_of(' ', at + kKey.size());
-  uint64_t kibibytes = 0;
-  std::from_chars(meminfo->data() + digits, meminfo->data() + meminfo->size(), kibibytes);
-  if (static_cast<double>(kibibytes) * 1024 >= bytes) return {};
+  const uint64_t available = base::AvailableMemory();
+  if (static_cast<double>(available) >= bytes) return {};
   return base::MakeError("{} needs {} of memory, {} are available", what, FormatNeed(bytes),
-                         FormatBytes(kibibytes * 1024));
+                         FormatBytes(available));
 }
 
 }  // namespace fathom::cli
