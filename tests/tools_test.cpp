@@ -69,7 +69,8 @@ void ExpectFailure(const Arguments& arguments, int exit_code, const std::string&
 // ---- The command line
 
 TEST(CommandLine, EveryHelpFitsATerminalAndNamesTheExitCodes) {
-  for (const char* command : {"", "inspect", "cost", "logits", "synth", "tokenize", "encode"}) {
+  for (const char* command :
+       {"", "inspect", "cost", "bench", "logits", "synth", "tokenize", "encode"}) {
     Arguments arguments = {"--help"};
     if (*command != '\0') arguments.insert(arguments.begin(), command);
     const std::string help = RunWell(arguments);
@@ -84,7 +85,7 @@ TEST(CommandLine, EveryHelpFitsATerminalAndNamesTheExitCodes) {
 
 TEST(CommandLine, TheProgramsHelpNamesEveryCommand) {
   const std::string help = RunWell({"-h"});
-  for (const char* command : {"inspect", "cost", "logits", "synth", "tokenize", "encode"})
+  for (const char* command : {"inspect", "cost", "bench", "logits", "synth", "tokenize", "encode"})
     EXPECT_THAT(help, HasSubstr(std::string("\n  ") + command + " "));
   EXPECT_THAT(RunWell({"--version"}), testing::MatchesRegex("fathom [0-9]+\\.[0-9]+\\.[0-9]+\n"));
 }

@@ -10,6 +10,7 @@ void AddChatCommand(CommandLine& command_line);
 void AddDemoCommand(CommandLine& command_line);
 void AddInspectCommand(CommandLine& command_line);
 void AddCostCommand(CommandLine& command_line);
+void AddBenchCommand(CommandLine& command_line);
 void AddLogitsCommand(CommandLine& command_line);
 void AddSynthCommand(CommandLine& command_line);
 void AddTokenizeCommand(CommandLine& command_line);

@@ -8,6 +8,7 @@ int main(int argc, char** argv) {
   fathom::cli::AddDemoCommand(command_line);
   fathom::cli::AddInspectCommand(command_line);
   fathom::cli::AddCostCommand(command_line);
+  fathom::cli::AddBenchCommand(command_line);
   fathom::cli::AddLogitsCommand(command_line);
   fathom::cli::AddSynthCommand(command_line);
   fathom::cli::AddTokenizeCommand(command_line);

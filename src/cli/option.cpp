@@ -45,6 +45,18 @@ CLI::Option* AddRanged(CLI::App& app, const std::string& name, Range range,
   return option->check(CLI::Validator(check, ""));
 }
 
+std::optional<std::vector<int64_t>> ParseIntegers(const std::string& text, IntegerRange range) {
+  std::vector<int64_t> values;
+  for (size_t begin = 0; begin <= text.size();) {
+    const size_t end = std::min(text.find(',', begin), text.size());
+    const auto value = ParseWhole<int64_t>(text.substr(begin, end - begin));
+    if (!value || *value < range.least || *value > range.most) return std::nullopt;
+    values.push_back(*value);
+    begin = end + 1;
+  }
+  return values;
+}
+
 }  // namespace
 
 CLI::Option* AddInteger(CLI::App& app, const std::string& name, IntegerRange range,
@@ -83,6 +95,22 @@ CLI::Option* AddBytes(CLI::App& app, const std::string& name, const std::string&
           name, [bytes](const std::string& text) { *bytes = *ParseBytes(text); }, description)
       ->type_name("BYTES")
       ->check(CLI::Validator(check, ""));
+}
+
+CLI::Option* AddIntegers(CLI::App& app, const std::string& name, IntegerRange range,
+                         const std::string& description,
+                         std::function<void(std::vector<int64_t>)> set) {
+  const auto check = [range](const std::string& text) {
+    if (ParseIntegers(text, range)) return std::string();
+    return fmt::format("\"{}\" is not a list of integers from {} to {}", text, range.least,
+                       range.most);
+  };
+  CLI::Option* option = app.add_option_function<std::string>(
+      name,
+      [range, set = std::move(set)](const std::string& text) { set(*ParseIntegers(text, range)); },
+      description);
+  option->type_name("N,...");
+  return option->check(CLI::Validator(check, ""));
 }
 
 CLI::Option* AddText(CLI::App& app, const std::string& name, const std::string& type,

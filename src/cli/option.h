@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "text/prompt_encoder.h"
 
@@ -27,6 +28,11 @@ struct NumberRange {
 /// Adds an option that takes a decimal integer within `range`; `name` is "-n,--tokens" or the like.
 CLI::Option* AddInteger(CLI::App& app, const std::string& name, IntegerRange range,
                         const std::string& description, std::function<void(int64_t)> set);
+
+/// Adds an option that takes decimal integers within `range`, with commas between them.
+CLI::Option* AddIntegers(CLI::App& app, const std::string& name, IntegerRange range,
+                         const std::string& description,
+                         std::function<void(std::vector<int64_t>)> set);
 
 /// Adds an option that takes a finite decimal number within `range`.
 CLI::Option* AddNumber(CLI::App& app, const std::string& name, NumberRange range,

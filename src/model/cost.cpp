@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <span>
 
+#include "model/tensor_names.h"
+#include "model/weights.h"
 #include "numerics/block_scale.h"
 
 namespace fathom::model {
@@ -261,6 +263,23 @@ ParameterCount CountParameters(const ModelConfig& config) {
   count.backbone += 2 * head + CountHeadMix(config) + CountHeadVectors(config);
   count.active += head;
   return count;
+}
+
+WeightBytes CountWeightBytes(const ModelConfig& config) {
+  ModelConfig backbone = config;
+  backbone.num_nextn_predict_layers = 0;
+  backbone.layers.resize(static_cast<size_t>(config.num_hidden_layers));
+  ModelWeights weights;
+  WeightBytes bytes;
+  int64_t experts = 0;
+  ForEachTensor(backbone, weights, [&](const TensorSlot& slot) {
+    const bool is_embedding = slot.target == TensorSlot::Target(&weights.embed.data);
+    if (is_embedding || slot.kind == TensorKind::kExpertIds) return;
+    const int64_t size = tensor::ElementCount(slot.shape) * tensor::SizeOf(slot.dtype);
+    (slot.is_routed ? experts : bytes.always) += size;
+  });
+  bytes.expert = experts / (config.num_hidden_layers * config.n_routed_experts);
+  return bytes;
 }
 
 }  // namespace fathom::model

@@ -71,4 +71,15 @@ struct ParameterCount {
 
 ParameterCount CountParameters(const ModelConfig& config);
 
+/// Bytes of stored weights, scales included, that a decode step reads, each once.
+struct WeightBytes {
+  int64_t always = 0;  ///< all of the backbone but routed experts and what is looked up by token id
+  int64_t expert = 0;  ///< one routed expert of one layer
+
+  /// With so many experts, counted once for each layer that uses them.
+  int64_t total(int64_t experts) const { return always + experts * expert; }
+};
+
+WeightBytes CountWeightBytes(const ModelConfig& config);
+
 }  // namespace fathom::model

@@ -163,5 +163,16 @@ TEST(Presets, AreThePublishedConfigurations) {
             "no preset named \"tiny\": there are \"flash\" and \"pro\"");
 }
 
+// Flash by hand. A token's experts are 3.45 GB of 11.21 GB.
+TEST(Cost, CountsTheWeightBytesOfAToken) {
+  const ModelConfig flash = Preset("flash");
+  const WeightBytes bytes = CountWeightBytes(flash);
+  // Three matrices of half bytes, and a scale for 32 elements.
+  constexpr int64_t kExpertElements = 3 * 4096 * 2048;
+  EXPECT_EQ(bytes.expert, kExpertElements / 2 + kExpertElements / 32);
+  EXPECT_NEAR(static_cast<double>(43 * 6 * bytes.expert) / 1e9, 3.45, 0.005);
+  EXPECT_NEAR(static_cast<double>(bytes.total(43 * 6)) / 1e9, 11.21, 0.02);
+}
+
 }  // namespace
 }  // namespace fathom::model

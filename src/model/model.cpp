@@ -40,6 +40,14 @@ void CopyEmbedding(const WeightMatrix& embed, int32_t id, float* out) {
 
 }  // namespace
 
+kv::LayerShape CacheShapeOf(const ModelConfig& config, const LayerPlan& plan) {
+  return {.row = {config.head_dim, config.qk_rope_head_dim},
+          .window = config.sliding_window,
+          .compress_ratio = plan.compress_ratio,
+          .overlapped = plan.overlapped,
+          .index_dim = plan.attention == AttentionKind::kCsa ? config.index_head_dim : 0};
+}
+
 Model::Model(const ModelConfig& config, const ModelWeights& weights,
              const kernels::KernelTable& kernels, base::ThreadPool& pool, int64_t max_batch_tokens)
     : config_(config),
@@ -53,13 +61,7 @@ Model::Model(const ModelConfig& config, const ModelWeights& weights,
 
 kv::SequenceCache Model::NewSequence() const {
   std::vector<kv::LayerShape> shapes;
-  for (const LayerPlan& plan : config_.layers)
-    shapes.push_back(
-        {.row = {config_.head_dim, config_.qk_rope_head_dim},
-         .window = config_.sliding_window,
-         .compress_ratio = plan.compress_ratio,
-         .overlapped = plan.overlapped,
-         .index_dim = plan.attention == AttentionKind::kCsa ? config_.index_head_dim : 0});
+  for (const LayerPlan& plan : config_.layers) shapes.push_back(CacheShapeOf(config_, plan));
   return kv::SequenceCache(shapes, config_.num_hidden_layers);
 }
 

@@ -17,6 +17,9 @@
 
 namespace fathom::model {
 
+/// What a layer of that plan keeps of a sequence.
+kv::LayerShape CacheShapeOf(const ModelConfig& config, const LayerPlan& plan);
+
 /// Computes batches, one at a time. What a sequence remembers is in its SequenceCache; the model
 /// itself keeps only scratch. The logits of a position are the same bits however its sequence was
 /// cut into batches, whatever else was in them, and with any number of threads.
