@@ -4,6 +4,7 @@
 #include <numeric>
 #include <vector>
 
+#include "base/cores.h"
 #include "base/file.h"
 #include "base/thread_pool.h"
 
@@ -65,6 +66,26 @@ TEST(File, NamesWhatIsMissing) {
             "/nonexistent/x: cannot open: No such file or directory");
   EXPECT_EQ(MappedFile::Open("/tmp").error().message, "/tmp: not a regular file");
   EXPECT_FALSE(ReadFile("/tmp").ok());
+}
+
+TEST(ThreadPool, PinsItsThreadsAndLetsTheCallerGo) {
+  const std::vector<int> before = AvailableCores();
+  {
+    ThreadPool pool(3, ThreadPool::Pinning::kOneCoreEach);
+    std::vector<std::vector<int>> cores(3);
+    pool.Run([&](int worker) { cores[static_cast<size_t>(worker)] = AvailableCores(); });
+    for (size_t i = 0; i < cores.size(); ++i)
+      EXPECT_EQ(cores[i], std::vector<int>{before[i % before.size()]});
+  }
+  EXPECT_EQ(AvailableCores(), before);
+}
+
+TEST(ThreadPool, CountsItsBarriers) {
+  ThreadPool pool(2);
+  pool.ForEach(5, [](int64_t, int) {});
+  pool.ForRanges(5, 1, [](int64_t, int64_t, int) {});
+  pool.ForEach(1, [](int64_t, int) {});  // the caller's alone
+  EXPECT_EQ(pool.barriers(), 2);
 }
 
 TEST(ThreadPool, CoversEveryItemOnce) {

@@ -33,7 +33,7 @@ class Descriptor {
 
 }  // namespace
 
-Result<MappedFile> MappedFile::Open(const std::string& path) {
+Result<MappedFile> MappedFile::Open(const std::string& path, Cached cached) {
   Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (fd.get() < 0) return SystemError(path, "open");
   struct stat info {};
@@ -43,6 +43,8 @@ Result<MappedFile> MappedFile::Open(const std::string& path) {
   file.path_ = path;
   file.size_ = static_cast<size_t>(info.st_size);
   if (file.size_ == 0) return file;
+  if (cached == Cached::kReadAnew)
+    static_cast<void>(::posix_fadvise(fd.get(), 0, 0, POSIX_FADV_DONTNEED));
   void* data = ::mmap(nullptr, file.size_, PROT_READ, MAP_SHARED, fd.get(), 0);
   if (data == MAP_FAILED) {
     file.size_ = 0;

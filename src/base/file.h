@@ -13,8 +13,12 @@ namespace fathom::base {
 /// A file mapped read-only for as long as the object lives. Movable; the mapping never moves.
 class MappedFile {
  public:
-  /// Maps the regular file at `path`. An empty file maps to an empty span.
-  static Result<MappedFile> Open(const std::string& path);
+  /// What of the file is in memory already, most likely in small pages.
+  enum class Cached : uint8_t { kUsed, kReadAnew };
+
+  /// Maps the regular file at `path`, in large pages where the file system has them: those of what
+  /// is read from now on. An empty file maps to an empty span.
+  static Result<MappedFile> Open(const std::string& path, Cached cached = Cached::kUsed);
 
   MappedFile() = default;
   MappedFile(MappedFile&& other) noexcept;

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "base/cores.h"
 
 namespace fathom::base {
 namespace {
@@ -31,11 +32,20 @@ void WaitWhileEqual(const std::atomic<T>& variable, T value) {
 
 }  // namespace
 
-ThreadPool::ThreadPool(int threads) {
+ThreadPool::ThreadPool(int threads, Pinning pinning) {
   FATHOM_CHECK(threads >= 1);
+  if (pinning == Pinning::kOneCoreEach) cores_ = AvailableCores();
+  const auto pin = [this](int worker) {
+    if (cores_.empty()) return;
+    AllowCores(std::span(cores_).subspan(static_cast<size_t>(worker) % cores_.size(), 1));
+  };
   workers_.reserve(static_cast<size_t>(threads - 1));
   for (int worker = 1; worker < threads; ++worker)
-    workers_.emplace_back([this, worker] { WorkerLoop(worker); });
+    workers_.emplace_back([this, worker, pin] {
+      pin(worker);
+      WorkerLoop(worker);
+    });
+  pin(0);
 }
 
 ThreadPool::~ThreadPool() {
@@ -43,6 +53,7 @@ ThreadPool::~ThreadPool() {
   epoch_.fetch_add(1, std::memory_order_release);
   epoch_.notify_all();
   for (auto& worker : workers_) worker.join();
+  if (!cores_.empty()) AllowCores(cores_);
 }
 
 void ThreadPool::WorkerLoop(int worker) {
@@ -58,6 +69,7 @@ void ThreadPool::WorkerLoop(int worker) {
 
 void ThreadPool::Run(FunctionRef<void(int)> task) {
   if (!workers_.empty()) {
+    ++barriers_;
     task_ = &task;
     unfinished_.store(static_cast<int>(workers_.size()), std::memory_order_relaxed);
     epoch_.fetch_add(1, std::memory_order_release);

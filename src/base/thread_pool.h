@@ -14,13 +14,20 @@ namespace fathom::base {
 /// computes what never changes a result: every output element has one fixed order of additions.
 class ThreadPool {
  public:
+  /// Whether each thread stays on a core of its own. The thread that makes the pool is the first
+  /// of them; it may go anywhere again when the pool ends.
+  enum class Pinning : uint8_t { kNone, kOneCoreEach };
+
   /// `threads` >= 1; 1 starts none and runs everything in the caller.
-  explicit ThreadPool(int threads);
+  explicit ThreadPool(int threads, Pinning pinning = Pinning::kNone);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
 
   int size() const { return static_cast<int>(workers_.size()) + 1; }
+
+  /// Operations that all threads took part in so far. Each ends with a barrier.
+  int64_t barriers() const { return barriers_; }
 
   /// Calls task(worker) once for every worker in [0, size()) and returns when all have returned.
   void Run(FunctionRef<void(int worker)> task);
@@ -37,6 +44,8 @@ class ThreadPool {
  private:
   void WorkerLoop(int worker);
 
+  std::vector<int> cores_;  // before pinning; empty without
+  int64_t barriers_ = 0;
   std::vector<std::thread> workers_;
   const FunctionRef<void(int)>* task_ = nullptr;
   std::atomic<uint32_t> epoch_{0};  // counts operations started; workers wait for it to move

@@ -117,13 +117,16 @@ base::Result<uint64_t> TensorDirectory::AddFile(const std::string& path) {
     open_files_.push_back(std::move(file));
     return open_files_.back().size();
   }
-  FATHOM_ASSIGN(base::MappedFile file, base::MappedFile::Open(path));
+  FATHOM_ASSIGN(base::MappedFile file,
+                base::MappedFile::Open(path, access_ == Access::kMappedAnew
+                                                 ? base::MappedFile::Cached::kReadAnew
+                                                 : base::MappedFile::Cached::kUsed));
   mapped_files_.push_back(std::move(file));
   return uint64_t{mapped_files_.back().bytes().size()};
 }
 
 base::Result<std::vector<TensorEntry>> TensorDirectory::ReadHeader(size_t index) const {
-  if (access_ == Access::kMapped)
+  if (access_ != Access::kRead)
     return ParseSafetensors(mapped_files_[index].bytes(), mapped_files_[index].path());
   const base::OpenFile& file = open_files_[index];
   std::vector<std::byte> header(std::min(file.size(), kLengthBytes));
@@ -135,7 +138,7 @@ base::Result<std::vector<TensorEntry>> TensorDirectory::ReadHeader(size_t index)
 }
 
 void TensorDirectory::AddTensors(size_t file, std::vector<TensorEntry> entries) {
-  const std::byte* data = access_ == Access::kMapped ? mapped_files_[file].bytes().data() : nullptr;
+  const std::byte* data = access_ != Access::kRead ? mapped_files_[file].bytes().data() : nullptr;
   for (TensorEntry& entry : entries) {
     total_bytes_ += entry.end - entry.begin;
     tensors_.push_back({.name = std::move(entry.name),
@@ -147,8 +150,8 @@ void TensorDirectory::AddTensors(size_t file, std::vector<TensorEntry> entries) 
 }
 
 const std::string& TensorDirectory::FileOf(const StoredTensor& tensor) const {
-  return access_ == Access::kMapped ? mapped_files_[tensor.file].path()
-                                    : open_files_[tensor.file].path();
+  return access_ != Access::kRead ? mapped_files_[tensor.file].path()
+                                  : open_files_[tensor.file].path();
 }
 
 base::Status TensorDirectory::Read(const StoredTensor& tensor, std::span<std::byte> out) const {

@@ -19,8 +19,9 @@ namespace fathom::checkpoint {
 
 /// How tensors' data is reached.
 enum class Access : uint8_t {
-  kMapped,  ///< where the files are mapped
-  kRead,    ///< by reading it: nothing is mapped
+  kMapped,      ///< where the files are mapped
+  kMappedAnew,  ///< the same, and what is in memory of them is read anew, in large pages
+  kRead,        ///< by reading it: nothing is mapped
 };
 
 /// A tensor's name without the leading "model." that some converters write.

@@ -19,6 +19,9 @@ struct EngineFlags {
   int64_t context = 0;
   int64_t batch_tokens = engine::EngineOptions().batch_tokens;
   uint64_t expert_memory = 0;
+  bool pin_threads = false;
+  bool interleave_memory = false;
+  bool large_pages = false;
 };
 
 struct GenerationFlags {
@@ -29,7 +32,8 @@ struct GenerationFlags {
   engine::SamplingOptions sampling;
 };
 
-/// Adds --model, --threads, --context, --batch-tokens and --expert-memory.
+/// Adds --model, --threads, --context, --batch-tokens, --expert-memory, --pin, --interleave and
+/// --huge-pages.
 void AddEngineOptions(CLI::App& app, EngineFlags* flags);
 
 /// Adds --system, --think, -n, --stop and the options of sampling.

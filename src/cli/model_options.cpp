@@ -1,10 +1,9 @@
 #include "cli/model_options.h"
 
-#include <sched.h>
-
 #include <filesystem>
 #include <system_error>
 
+#include "base/cores.h"
 #include "cli/option.h"
 
 namespace fathom::cli {
@@ -55,9 +54,7 @@ base::Result<std::string> FindModel(const std::string& directory) {
 }
 
 int ChooseThreads(int threads) {
-  if (threads > 0) return threads;
-  cpu_set_t cores;
-  return ::sched_getaffinity(0, sizeof cores, &cores) == 0 ? CPU_COUNT(&cores) : 1;
+  return threads > 0 ? threads : static_cast<int>(base::AvailableCores().size());
 }
 
 }  // namespace fathom::cli

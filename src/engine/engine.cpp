@@ -1,13 +1,13 @@
 #include "engine/engine.h"
 
 #include <fmt/format.h>
-#include <sched.h>
 
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <list>
 
+#include "base/cores.h"
 #include "engine/generation.h"
 #include "engine/session.h"
 #include "engine/validate.h"
@@ -22,13 +22,6 @@ namespace fathom::engine {
 namespace {
 
 constexpr const char* kBusy = "the sequence serves another request";
-
-int AvailableCores() {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  if (::sched_getaffinity(0, sizeof set, &set) != 0) return 1;
-  return std::max(1, CPU_COUNT(&set));
-}
 
 // Turns a Result into the interface's "value, or nothing and an error".
 template <typename T>
@@ -107,12 +100,17 @@ base::Result<std::unique_ptr<LocalEngine>> LocalEngine::Open(const std::string& 
   FATHOM_ASSIGN(model::ModelConfig config, model::LoadConfig(directory));
   FATHOM_TRY(CheckOptions(options, config.max_position_embeddings));
   FATHOM_ASSIGN(std::optional<text::Tokenizer> tokenizer, OpenTokenizer(directory));
-  auto pool =
-      std::make_unique<base::ThreadPool>(options.threads > 0 ? options.threads : AvailableCores());
+  if (options.interleave_memory) FATHOM_TRY(base::InterleaveMemory());
+  const int threads =
+      options.threads > 0 ? options.threads : static_cast<int>(base::AvailableCores().size());
+  auto pool = std::make_unique<base::ThreadPool>(
+      threads, options.pin_threads ? base::ThreadPool::Pinning::kOneCoreEach
+                                   : base::ThreadPool::Pinning::kNone);
   FATHOM_ASSIGN(model::LoadedWeights weights,
-                model::LoadedWeights::Open(
-                    directory, config, *pool,
-                    {.expert_memory = options.expert_memory, .progress = options.on_progress}));
+                model::LoadedWeights::Open(directory, config, *pool,
+                                           {.expert_memory = options.expert_memory,
+                                            .large_pages = options.large_pages,
+                                            .progress = options.on_progress}));
   const EngineInfo info = {
       .directory = directory,
       .isa = kernels->name,

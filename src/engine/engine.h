@@ -36,6 +36,12 @@ struct EngineOptions {
   /// checkpoint may be larger than memory. All else stays in memory. 0: everything is used where
   /// the files are mapped.
   uint64_t expert_memory = 0;
+  /// Keeps each thread on a core of its own, the one that opens the engine included.
+  bool pin_threads = false;
+  /// Spreads weights and caches over all memory nodes.
+  bool interleave_memory = false;
+  /// Reads the checkpoint into large pages, even if it is in memory in small ones.
+  bool large_pages = false;
   /// Called while the checkpoint is read, with bytes done and bytes in all.
   std::function<void(uint64_t done, uint64_t total)> on_progress{};
 };

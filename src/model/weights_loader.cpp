@@ -215,8 +215,8 @@ LoadedWeights::LoadedWeights(TensorDirectory directory, base::MemoryRegion copie
 
 base::Result<LoadedWeights> LoadedWeights::Open(const std::string& path, const ModelConfig& config,
                                                 base::ThreadPool& pool, LoadOptions options) {
-  const auto access =
-      options.expert_memory > 0 ? checkpoint::Access::kRead : checkpoint::Access::kMapped;
+  auto access = options.large_pages ? checkpoint::Access::kMappedAnew : checkpoint::Access::kMapped;
+  if (options.expert_memory > 0) access = checkpoint::Access::kRead;
   FATHOM_ASSIGN(TensorDirectory directory, TensorDirectory::Open(path, {}, access));
   return Load(std::move(directory), config, pool, std::move(options));
 }

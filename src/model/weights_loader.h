@@ -33,6 +33,8 @@ struct LoadOptions {
   /// Bytes of memory for routed experts, which are then read when they are needed, while all else
   /// is in memory and nothing is mapped; 0: everything is used where the files are mapped.
   uint64_t expert_memory = 0;
+  /// Reads the mapped files anew, in large pages.
+  bool large_pages = false;
   /// Reads the experts. Null: the best reader that the system has.
   std::unique_ptr<base::AsyncReader> reader{};
   /// Counts the bytes read.
@@ -53,7 +55,7 @@ class LoadedWeights {
   /// twice or one that does not exist are errors that name file, tensor and position. Which error
   /// is reported does not depend on `pool`. With expert_memory, routed experts are checked when
   /// they are read, and memory for fewer than one token's is an error that says how much that is.
-  /// REQUIRES: the directory's access is kRead if there is expert_memory, else kMapped.
+  /// REQUIRES: the directory's access is kRead if and only if there is expert_memory.
   static base::Result<LoadedWeights> Load(checkpoint::TensorDirectory directory,
                                           const ModelConfig& config, base::ThreadPool& pool,
                                           LoadOptions options = {});
