@@ -82,7 +82,7 @@ TEST_F(AttentionBenchTest, CountsAgreeWithTheCostModel) {
 }
 
 TEST_F(AttentionBenchTest, MeasuresEveryKindBelowAndAboveItsSelection) {
-  for (const int64_t tokens : {1, 100, 1000, 9000}) {
+  for (const int64_t tokens : {1, 700, 9000}) {
     for (const ComparedModel& model : models_) {
       SCOPED_TRACE(model.name + " at " + std::to_string(tokens));
       const auto row = MeasureAttention({Kernels(), pool_}, model, tokens);
@@ -101,7 +101,7 @@ TEST_F(AttentionBenchTest, MeasuresEveryKindBelowAndAboveItsSelection) {
 TEST_F(AttentionBenchTest, SkipsLayersThatDoNotFit) {
   const auto row = MeasureAttention({Kernels(), pool_}, Find("GQA-8 as Pro"), 1'000'000'000);
   ASSERT_TRUE(row.ok());
-  EXPECT_THAT(row->skipped, HasSubstr("a layer needs 4608.3 GB of memory"));
+  EXPECT_THAT(row->skipped, HasSubstr("a layer needs 4608.5 GB of memory"));
   EXPECT_EQ(row->cache_bytes(), model::CountGqa8KvBytes(pro_, 1'000'000'000));
 }
 
