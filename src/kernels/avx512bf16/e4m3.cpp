@@ -77,6 +77,7 @@ void MultiplyRow(const std::byte* codes, int64_t cols, const uint16_t* x, float*
   for (F32x16& sum : sums) sum = F32x16::Zero();
   for (int64_t k = 0; k < cols; k += 64) {
     Bf16x32 w[kVectors];
+    simd::PrefetchAhead(codes + k);
     decoder.Decode(codes + k, w);
     for (int v = 0; v < kVectors; ++v)
       for (int t = 0; t < kTokens; ++t)

@@ -40,6 +40,7 @@ struct F32Row {
     out[0] = DecodeOne(k);
     out[1] = DecodeOne(k + 16);
   }
+  void Prefetch(int64_t k) const { PrefetchAhead(data + 4 * k); }
   bool IsPoisoned() const { return false; }
 
   const std::byte* data;
@@ -54,6 +55,7 @@ struct Bf16Row {
     out[0] = DecodeOne(k);
     out[1] = DecodeOne(k + 16);
   }
+  void Prefetch(int64_t k) const { PrefetchAhead(data + 2 * k); }
   bool IsPoisoned() const { return false; }
 
   const std::byte* data;
@@ -76,6 +78,7 @@ struct E4m3Row {
       out[v] = FloatOf(bits) * F::Broadcast(0x1p120f) * scale;
     }
   }
+  void Prefetch(int64_t k) const { PrefetchAhead(codes + k); }
   bool IsPoisoned() const { return HasByte(largest, 0x7F); }
 
   const std::byte* codes;
@@ -96,6 +99,7 @@ struct E2m1Row {
     out[0] = DecodeOne(k);
     out[1] = DecodeOne(k + 16);
   }
+  void Prefetch(int64_t) const {}
   bool IsPoisoned() const { return false; }
 
   const std::byte* codes;
@@ -110,6 +114,7 @@ void MultiplyRow(Row row, int64_t cols, const float* const* x, float* out, int64
   int64_t k = 0;
   for (; k + 16 * Row::kVectors <= cols; k += 16 * Row::kVectors) {
     F w[Row::kVectors];
+    row.Prefetch(k);
     row.Decode(k, w);
     for (int v = 0; v < Row::kVectors; ++v)
       for (int t = 0; t < kTokens; ++t)

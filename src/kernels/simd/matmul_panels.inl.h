@@ -25,6 +25,14 @@ namespace fathom::kernels::simd {
 /// Rows of a panel: two tiles or more, so that a tile of activations is used again from L1.
 inline constexpr int64_t kPanelRows = 8;
 
+/// How far ahead the one-row loops ask for weights. The hardware's own stream starts anew at every
+/// 4 KiB, which is a row: with this, E4M3 and BF16 rows come at 98 % of the rate of memory instead
+/// of 95 %, E4M3 times float32 at 86 % instead of 80 %. E2M1 rows, bound by decoding, gain nothing.
+inline constexpr int64_t kPrefetchBytes = 2048;
+inline void PrefetchAhead(const std::byte* weights) {
+  __builtin_prefetch(weights + kPrefetchBytes);
+}
+
 /// The activation row of a token.
 template <class Element>
 const Element* ActivationRow(const MatmulArgs& args, int64_t token) {
