@@ -1,6 +1,6 @@
-// Selection by bisection over the bits of the threshold: each step counts, at the rate of the cache,
-// how many scores reach it. For 262,144 scores that takes 0.3 ms; histograms of their bits, one
-// score at a time, three times as long.
+// Selection by bisection over the bits of the threshold: each step counts, at the rate of the
+// cache, how many scores reach it. For 262,144 scores that takes 0.3 ms; histograms of their bits,
+// one score at a time, three times as long.
 #pragma once
 
 #include <bit>
