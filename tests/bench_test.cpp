@@ -105,10 +105,10 @@ TEST(Bench, JsonHasCeilingsAndARowForEachContextAndBatch) {
   for (const Json& ceiling : json["ceilings"]) EXPECT_GT(ceiling.get<double>(), 0.1);
   ASSERT_EQ(json["rows"].size(), 4u);
   for (const Json& row : json["rows"]) {
-    EXPECT_THAT(KeysOf(row),
-                ElementsAre("context", "batch", "prefill_tok_s", "decode_tok_s", "kv_bytes",
-                            "weight_bytes_per_token", "share_of_read", "share_of_bf16_prefill",
-                            "fill", "prefill_tokens", "kv_bytes_read", "decode_ms"));
+    EXPECT_THAT(KeysOf(row), ElementsAre("context", "batch", "prefill_tok_s", "decode_tok_s",
+                                         "kv_bytes", "weight_bytes_per_token", "share_of_read",
+                                         "share_of_bf16_prefill", "fill", "prefill_tokens",
+                                         "kv_bytes_read", "barriers_per_step", "decode_ms"));
     for (const auto& [key, value] : row.items()) {
       if (value.is_number()) {
         EXPECT_GT(value.get<double>(), 0) << key;

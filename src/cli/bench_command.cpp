@@ -38,6 +38,7 @@ struct BenchOptions {
   measure::ModelBenchOptions measure;
   uint64_t expert_memory = 0;
   int threads = 0;
+  PlacementFlags placement;
   OutputFormat format = OutputFormat::kText;
   std::string plot;
   bool attention_only = false;
@@ -46,13 +47,18 @@ struct BenchOptions {
 // A multiple of every cache there is, where there is memory for it.
 constexpr int64_t kReadBuffer = int64_t{1} << 30;
 
-BenchSetting MeasureSetting(const kernels::KernelTable& kernels, base::ThreadPool& pool) {
+measure::CeilingMeter MakeMeter(const kernels::KernelTable& kernels, base::ThreadPool& pool) {
   const auto quarter =
       static_cast<int64_t>(std::min<uint64_t>(base::AvailableMemory() / 4, kReadBuffer));
+  return {kernels, pool, quarter};
+}
+
+BenchSetting MakeSetting(const kernels::KernelTable& kernels, const base::ThreadPool& pool,
+                         const measure::CeilingMeter& meter) {
   return {.machine = measure::DescribeMachine(),
           .isa = kernels.name,
           .threads = pool.size(),
-          .ceilings = measure::MeasureCeilings(kernels, pool, quarter)};
+          .ceilings = meter.ceilings()};
 }
 
 /// The picture's file, made before anything is measured: a path that cannot be written is told at
@@ -93,11 +99,13 @@ base::Result<std::vector<int64_t>> ChooseContexts(const BenchOptions& options,
 
 base::Result<model::LoadedWeights> LoadWeights(const std::string& directory,
                                                const model::ModelConfig& config,
-                                               base::ThreadPool& pool, uint64_t expert_memory) {
+                                               base::ThreadPool& pool,
+                                               const BenchOptions& options) {
   ProgressBar bar("loading", ProgressBar::Unit::kBytes);
   return model::LoadedWeights::Open(
       directory, config, pool,
-      {.expert_memory = expert_memory,
+      {.expert_memory = options.expert_memory,
+       .large_pages = options.placement.large_pages,
        .progress = [&](uint64_t done, uint64_t total) { bar.Update(done, total); }});
 }
 
@@ -132,21 +140,25 @@ base::Result<ExitCode> BenchModel(const BenchOptions& options) {
   FATHOM_ASSIGN(const auto contexts, ChooseContexts(options, config));
   FATHOM_ASSIGN(const kernels::KernelTable* kernels, kernels::SelectKernels());
   FATHOM_ASSIGN(auto plot, CreatePlot(options.plot));
-  base::ThreadPool pool(ChooseThreads(options.threads));
-  FATHOM_ASSIGN(const auto weights, LoadWeights(directory, config, pool, options.expert_memory));
-  ModelReport report = {.setting = MeasureSetting(*kernels, pool), .model = directory, .rows = {}};
+  FATHOM_ASSIGN(const auto pool, MakePool(options.threads, options.placement));
+  FATHOM_ASSIGN(const auto weights, LoadWeights(directory, config, *pool, options));
+  measure::CeilingMeter meter = MakeMeter(*kernels, *pool);
+  ModelReport report = {.setting = {}, .model = directory, .rows = {}};
 
   const int64_t most = *std::max_element(options.batches.begin(), options.batches.end());
-  model::Model model(config, weights.weights(), *kernels, pool,
+  model::Model model(config, weights.weights(), *kernels, *pool,
                      measure::ModelBench::MaxBatchTokens(options.measure, most));
-  measure::ModelBench bench(model, pool, options.measure);
+  measure::ModelBench bench(model, *pool, options.measure);
   FATHOM_TRY(bench.WarmUp());
+  meter.Sample();
   for (const int64_t context : contexts) {
     for (const int64_t batch : options.batches) {
       FATHOM_ASSIGN(measure::ModelRow row, MeasureRow(bench, context, batch));
       report.rows.push_back(std::move(row));
+      meter.Sample();
     }
   }
+  report.setting = MakeSetting(*kernels, *pool, meter);
   FATHOM_TRY(PrintModelReport(report, options.format));
   if (plot) FATHOM_TRY(WritePlot(plot, DrawModelReport(report)));
   return ExitCode::kSuccess;
@@ -174,20 +186,24 @@ base::Result<ExitCode> BenchAttention(const BenchOptions& options) {
   FATHOM_ASSIGN(const model::ModelConfig pro, ReadPreset("pro"));
   FATHOM_ASSIGN(const kernels::KernelTable* kernels, kernels::SelectKernels());
   FATHOM_ASSIGN(auto plot, CreatePlot(options.plot));
-  base::ThreadPool pool(ChooseThreads(options.threads));
-  AttentionReport report = {.setting = MeasureSetting(*kernels, pool), .rows = {}};
+  FATHOM_ASSIGN(const auto pool, MakePool(options.threads, options.placement));
+  measure::CeilingMeter meter = MakeMeter(*kernels, *pool);
+  meter.Sample();
+  AttentionReport report = {.setting = {}, .rows = {}};
   const auto models = measure::ListComparedModels(flash, pro);
   for (const int64_t context : options.contexts) {
     for (const measure::ComparedModel& model : models) {
       FATHOM_ASSIGN(
           measure::AttentionRow row,
-          measure::MeasureAttention({*kernels, pool, options.measure.seed}, model, context));
+          measure::MeasureAttention({*kernels, *pool, options.measure.seed}, model, context));
       if (!row.skipped.empty())
         PrintError(fmt::format("{} at a context of {} is skipped: {}", model.name,
                                FormatCount(context), row.skipped));
       report.rows.push_back(std::move(row));
     }
+    meter.Sample();
   }
+  report.setting = MakeSetting(*kernels, *pool, meter);
   FATHOM_TRY(PrintAttentionReport(report, options.format));
   if (plot) FATHOM_TRY(WritePlot(plot, DrawAttentionReport(report)));
   return ExitCode::kSuccess;
@@ -223,11 +239,12 @@ void AddFormatOptions(CLI::App& app, OutputFormat* format) {
 }
 
 constexpr const char* kDetails =
-    "First the machine's ceilings are measured, with all threads: reading memory, and\n"
-    "multiplying BF16 and bytes in registers. Then, for each context and batch: the\n"
-    "last --decode-tokens tokens of the context are decoded, --prefill-tokens before\n"
-    "them are prefilled in one chunk, which the sequences of a batch share, and what\n"
-    "comes before is computed, or random rows take its place in the cache.\n"
+    "The machine's ceilings are measured with all threads, before and after each row:\n"
+    "reading memory, and multiplying BF16 and bytes in registers; the medians count.\n"
+    "For each context and batch, the last --decode-tokens tokens of the context are\n"
+    "decoded, --prefill-tokens before them are prefilled in one chunk, which the\n"
+    "sequences of a batch share, and what comes before is computed, or random rows\n"
+    "take its place in the cache.\n"
     "\n"
     "  of BF16   multiply-adds of the chunk's linear layers, indexers and attention a\n"
     "            second, of the ceiling of BF16 products\n"
@@ -278,6 +295,7 @@ void AddBenchCommand(CommandLine& command_line) {
              [options](int64_t seed) { options->measure.seed = static_cast<uint64_t>(seed); });
   AddThreadsOption(app, &options->threads);
   AddExpertMemoryOption(app, &options->expert_memory);
+  AddPlacementOptions(app, &options->placement);
   AddFormatOptions(app, &options->format);
   AddText(app, "--plot", "FILE", "Also draw the figures by context: an SVG file", &options->plot);
   CLI::Option* attention =

@@ -45,6 +45,7 @@ void AddDetails(const ModelRow& row, Json& json) {
   json["fill"] = NameOf(row.fill);
   json["prefill_tokens"] = row.prefill_tokens;
   json["kv_bytes_read"] = row.kv_bytes_read;
+  json["barriers_per_step"] = row.decode_barriers;
   json["decode_ms"] = Json::array();
   for (const double seconds : row.decode_seconds) json["decode_ms"].push_back(1e3 * seconds);
 }

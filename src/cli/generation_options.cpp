@@ -59,12 +59,7 @@ void AddEngineOptions(CLI::App& app, EngineFlags* flags) {
              "Tokens of a prompt that are computed at a time\n(default: 512)",
              [flags](int64_t tokens) { flags->batch_tokens = tokens; });
   AddExpertMemoryOption(app, &flags->expert_memory);
-  app.add_flag("--pin", flags->pin_threads, "Keep each thread on a core of its own");
-  app.add_flag("--interleave", flags->interleave_memory,
-               "Spread weights and cache over all memory nodes");
-  app.add_flag("--huge-pages", flags->large_pages,
-               "Read the model anew, into pages of 2 MiB where the\n"
-               "file system has them: slower to start, faster to run");
+  AddPlacementOptions(app, &flags->placement);
 }
 
 void AddGenerationOptions(CLI::App& app, GenerationFlags* flags) {
@@ -91,9 +86,9 @@ base::Result<std::unique_ptr<engine::Engine>> OpenEngine(const EngineFlags& flag
   options.context = flags.context;
   options.batch_tokens = flags.batch_tokens;
   options.expert_memory = flags.expert_memory;
-  options.pin_threads = flags.pin_threads;
-  options.interleave_memory = flags.interleave_memory;
-  options.large_pages = flags.large_pages;
+  options.pin_threads = flags.placement.pin_threads;
+  options.interleave_memory = flags.placement.interleave_memory;
+  options.large_pages = flags.placement.large_pages;
   options.on_progress = [&bar](uint64_t done, uint64_t total) { bar.Update(done, total); };
   engine::Engine::OpenResult opened = engine::Engine::Open(directory, options);
   if (!opened.engine) return base::Error{opened.error};

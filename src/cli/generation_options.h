@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "cli/model_options.h"
 #include "engine/engine.h"
 #include "text/prompt_encoder.h"
 
@@ -19,9 +20,7 @@ struct EngineFlags {
   int64_t context = 0;
   int64_t batch_tokens = engine::EngineOptions().batch_tokens;
   uint64_t expert_memory = 0;
-  bool pin_threads = false;
-  bool interleave_memory = false;
-  bool large_pages = false;
+  PlacementFlags placement;
 };
 
 struct GenerationFlags {

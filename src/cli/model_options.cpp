@@ -37,6 +37,22 @@ void AddExpertMemoryOption(CLI::App& app, uint64_t* bytes) {
            bytes);
 }
 
+void AddPlacementOptions(CLI::App& app, PlacementFlags* flags) {
+  app.add_flag("--pin", flags->pin_threads, "Keep each thread on a core of its own");
+  app.add_flag("--interleave", flags->interleave_memory,
+               "Spread weights and cache over all memory nodes");
+  app.add_flag("--huge-pages", flags->large_pages,
+               "Read the model anew, into pages of 2 MiB where the\n"
+               "file system has them: slower to start, faster to run");
+}
+
+base::Result<std::unique_ptr<base::ThreadPool>> MakePool(int threads, const PlacementFlags& flags) {
+  using Pinning = base::ThreadPool::Pinning;
+  if (flags.interleave_memory) FATHOM_TRY(base::InterleaveMemory());
+  return std::make_unique<base::ThreadPool>(
+      ChooseThreads(threads), flags.pin_threads ? Pinning::kOneCoreEach : Pinning::kNone);
+}
+
 base::Result<std::string> FindModel(const std::string& directory) {
   if (!directory.empty()) return directory;
   if (IsDirectory(kDefaultModel)) return std::string(kDefaultModel);

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <memory>
 #include <string>
 
 #include "base/result.h"
+#include "base/thread_pool.h"
 
 namespace fathom::cli {
 
@@ -19,6 +21,20 @@ void AddThreadsOption(CLI::App& app, int* threads);
 
 /// Adds --expert-memory BYTES, which stays 0 if it is not given.
 void AddExpertMemoryOption(CLI::App& app, uint64_t* bytes);
+
+/// Where threads and memory are to be.
+struct PlacementFlags {
+  bool pin_threads = false;
+  bool interleave_memory = false;
+  bool large_pages = false;
+};
+
+/// Adds --pin, --interleave and --huge-pages.
+void AddPlacementOptions(CLI::App& app, PlacementFlags* flags);
+
+/// The threads that compute: `threads`, or one a core if it is 0, where the flags want them. Memory
+/// that they take from now on is spread as the flags say.
+base::Result<std::unique_ptr<base::ThreadPool>> MakePool(int threads, const PlacementFlags& flags);
 
 /// The directory to open. One that the user named is taken as it is. An empty one stands for
 /// kDefaultModel: in the working directory, else in share/fathom beside the bin/ that holds the

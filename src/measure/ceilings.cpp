@@ -10,51 +10,49 @@
 namespace fathom::measure {
 namespace {
 
-constexpr int kRepeats = 6;
+constexpr int kRepeats = 3;
 /// Long enough that starting the threads is nothing beside it.
 constexpr double kRepeatSeconds = 0.02;
 
-double MeasureRead(const kernels::KernelTable& kernels, base::ThreadPool& pool,
-                   int64_t buffer_bytes) {
-  const int64_t share = std::max<int64_t>(1, buffer_bytes / pool.size() / kernels::kProbeGrain) *
+}  // namespace
+
+void CeilingMeter::SampleRead() {
+  const int64_t share = std::max<int64_t>(1, buffer_bytes_ / pool_.size() / kernels::kProbeGrain) *
                         kernels::kProbeGrain;
-  tensor::Matrix<std::byte> buffer(pool.size(), share);
+  tensor::Matrix<std::byte> buffer(pool_.size(), share);
   // Untouched memory is one page of zeros that never leaves the cache.
-  pool.Run([&](int worker) { std::memset(buffer.row(worker), 1, static_cast<size_t>(share)); });
-  const uint32_t want = kernels.probe_read(buffer.row(0), share);
-  double best = 0;
+  pool_.Run([&](int worker) { std::memset(buffer.row(worker), 1, static_cast<size_t>(share)); });
+  const uint32_t want = kernels_.probe_read(buffer.row(0), share);
   for (int repeat = 0; repeat < kRepeats; ++repeat) {
     std::atomic<int> right{0};
     const Stopwatch watch;
-    pool.Run([&](int worker) { right += kernels.probe_read(buffer.row(worker), share) == want; });
-    best = std::max(best, static_cast<double>(buffer.bytes()) / watch.seconds());
-    FATHOM_CHECK(right == pool.size());
+    pool_.Run([&](int worker) { right += kernels_.probe_read(buffer.row(worker), share) == want; });
+    read_.push_back(static_cast<double>(buffer.bytes()) / watch.seconds());
+    FATHOM_CHECK(right == pool_.size());
   }
-  return best;
 }
 
-double MeasureMacs(double (*probe)(int64_t) noexcept, base::ThreadPool& pool) {
-  double best = 0;
+void CeilingMeter::SampleMacs(double (*probe)(int64_t) noexcept, std::vector<double>& rates) {
   for (int repeat = 0; repeat < kRepeats; ++repeat) {
     std::atomic<double> macs{0};
     const Stopwatch watch;
-    pool.Run([&](int) {
+    pool_.Run([&](int) {
       double done = 0;
       while (watch.seconds() < kRepeatSeconds) done += probe(kernels::kMaxProbeSteps);
       macs += done;
     });
-    best = std::max(best, macs / watch.seconds());
+    rates.push_back(macs / watch.seconds());
   }
-  return best;
 }
 
-}  // namespace
+void CeilingMeter::Sample() {
+  SampleRead();
+  SampleMacs(kernels_.probe_bf16, bf16_);
+  SampleMacs(kernels_.probe_int8, int8_);
+}
 
-Ceilings MeasureCeilings(const kernels::KernelTable& kernels, base::ThreadPool& pool,
-                         int64_t buffer_bytes) {
-  return {.read_bytes = MeasureRead(kernels, pool, buffer_bytes),
-          .bf16_macs = MeasureMacs(kernels.probe_bf16, pool),
-          .int8_macs = MeasureMacs(kernels.probe_int8, pool)};
+Ceilings CeilingMeter::ceilings() const {
+  return {.read_bytes = Median(read_), .bf16_macs = Median(bf16_), .int8_macs = Median(int8_)};
 }
 
 }  // namespace fathom::measure

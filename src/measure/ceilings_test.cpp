@@ -14,7 +14,9 @@ TEST(Ceilings, AreRatesOfAComputer) {
   base::ThreadPool pool(2);
   for (const kernels::KernelTable* kernels : kernels::SupportedKernels()) {
     SCOPED_TRACE(kernels->name);
-    const Ceilings ceilings = MeasureCeilings(*kernels, pool, 16 << 20);
+    CeilingMeter meter(*kernels, pool, 16 << 20);
+    meter.Sample();
+    const Ceilings ceilings = meter.ceilings();
     EXPECT_GT(ceilings.read_bytes, 1e8);
     EXPECT_LT(ceilings.read_bytes, 1e13);
     for (const double macs : {ceilings.bf16_macs, ceilings.int8_macs}) {

@@ -199,6 +199,7 @@ base::Status ModelBench::Decode(Sequences& sequences, ModelRow& row) {
   const model::WeightBytes weights = model::CountWeightBytes(model_.config());
   ExpertCounter counter(model_.config());
   int64_t experts = 0;
+  const int64_t barriers = pool_.barriers();
   for (int64_t step = 0; step < options_.decode_tokens; ++step) {
     const Stopwatch watch;
     FATHOM_TRY(sequences.Run(0, sequences.caches.size(), 1, &counter));
@@ -206,6 +207,7 @@ base::Status ModelBench::Decode(Sequences& sequences, ModelRow& row) {
     experts += counter.Take();
   }
   const auto steps = static_cast<double>(options_.decode_tokens);
+  row.decode_barriers = static_cast<double>(pool_.barriers() - barriers) / steps;
   row.weight_bytes =
       static_cast<double>(weights.always) + static_cast<double>(weights.expert * experts) / steps;
   return {};

@@ -42,6 +42,7 @@ struct ModelRow {
   double prefill_seconds = 0;
   double prefill_macs = 0;  ///< multiply-adds of its linear layers, its indexer and its attention
   std::vector<double> decode_seconds{};  ///< of each step
+  double decode_barriers = 0;            ///< of a step: operations that all threads took part in
   int64_t kv_bytes = 0;                  ///< that all sequences take
   int64_t kv_bytes_read = 0;             ///< of them, by a step
   double weight_bytes = 0;               ///< read by a step, on average: each byte counts once
