@@ -1,5 +1,7 @@
 #include "measure/ceilings.h"
 
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <atomic>
 #include <cstring>
@@ -20,6 +22,8 @@ void CeilingMeter::SampleRead() {
   const int64_t share = std::max<int64_t>(1, buffer_bytes_ / pool_.size() / kernels::kProbeGrain) *
                         kernels::kProbeGrain;
   tensor::Matrix<std::byte> buffer(pool_.size(), share);
+  // As weights are mapped. Small pages would also take most of the time to touch.
+  static_cast<void>(::madvise(buffer.data(), buffer.bytes(), MADV_HUGEPAGE));
   // Untouched memory is one page of zeros that never leaves the cache.
   pool_.Run([&](int worker) { std::memset(buffer.row(worker), 1, static_cast<size_t>(share)); });
   const uint32_t want = kernels_.probe_read(buffer.row(0), share);
