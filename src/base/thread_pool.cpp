@@ -34,18 +34,16 @@ void WaitWhileEqual(const std::atomic<T>& variable, T value) {
 
 ThreadPool::ThreadPool(int threads, Pinning pinning) {
   FATHOM_CHECK(threads >= 1);
-  if (pinning == Pinning::kOneCoreEach) cores_ = AvailableCores();
-  const auto pin = [this](int worker) {
-    if (cores_.empty()) return;
-    AllowCores(std::span(cores_).subspan(static_cast<size_t>(worker) % cores_.size(), 1));
-  };
+  std::vector<int> cores;
+  if (pinning == Pinning::kOneCoreEach) cores = AvailableCores();
   workers_.reserve(static_cast<size_t>(threads - 1));
-  for (int worker = 1; worker < threads; ++worker)
-    workers_.emplace_back([this, worker, pin] {
-      pin(worker);
+  for (int worker = 1; worker < threads; ++worker) {
+    const int core = cores.empty() ? -1 : cores[static_cast<size_t>(worker) % cores.size()];
+    workers_.emplace_back([this, worker, core] {
+      if (core >= 0) AllowCores({&core, 1});
       WorkerLoop(worker);
     });
-  pin(0);
+  }
 }
 
 ThreadPool::~ThreadPool() {
@@ -53,7 +51,6 @@ ThreadPool::~ThreadPool() {
   epoch_.fetch_add(1, std::memory_order_release);
   epoch_.notify_all();
   for (auto& worker : workers_) worker.join();
-  if (!cores_.empty()) AllowCores(cores_);
 }
 
 void ThreadPool::WorkerLoop(int worker) {

@@ -14,8 +14,8 @@ namespace fathom::base {
 /// computes what never changes a result: every output element has one fixed order of additions.
 class ThreadPool {
  public:
-  /// Whether each thread stays on a core of its own. The thread that makes the pool is the first
-  /// of them; it may go anywhere again when the pool ends.
+  /// Whether each thread stays on a core of its own. The caller's thread is not the pool's to pin:
+  /// others that it starts would inherit its core. It is left the first one.
   enum class Pinning : uint8_t { kNone, kOneCoreEach };
 
   /// `threads` >= 1; 1 starts none and runs everything in the caller.
@@ -44,7 +44,6 @@ class ThreadPool {
  private:
   void WorkerLoop(int worker);
 
-  std::vector<int> cores_;  // before pinning; empty without
   int64_t barriers_ = 0;
   std::vector<std::thread> workers_;
   const FunctionRef<void(int)>* task_ = nullptr;

@@ -36,7 +36,7 @@ struct EngineOptions {
   /// checkpoint may be larger than memory. All else stays in memory. 0: everything is used where
   /// the files are mapped.
   uint64_t expert_memory = 0;
-  /// Keeps each thread on a core of its own, the one that opens the engine included.
+  /// Keeps each further thread on a core of its own; the first core is left to the caller's.
   bool pin_threads = false;
   /// Spreads weights and caches over all memory nodes.
   bool interleave_memory = false;
