@@ -44,7 +44,8 @@ Status InterleaveMemory() {
   }
   if (count < 2) return {};
   if (::syscall(SYS_set_mempolicy, MPOL_INTERLEAVE, &nodes, kMaxNodes + 1) != 0)
-    return MakeError("cannot spread memory over {} nodes: {}", count, std::strerror(errno));
+    return MakeError("interleave_memory: cannot spread memory over {} nodes: {}", count,
+                     std::strerror(errno));
   return {};
 }
 
