@@ -9,9 +9,8 @@
 namespace fathom::kernels::avx512bf16 {
 namespace {
 
-// With one running sum, a row of the one-pass kernel would wait for the latency of its additions:
-// 13 GB/s from cache, where two give 24 and four 33. From memory two are enough, and their tiles
-// are the better ones.
+// With one running sum, a row of the one-pass kernel would wait for the latency of its additions;
+// more take registers from the tiles of the panels.
 constexpr int kSections = 2;
 using Product = Bf16Product<kSections>;
 
@@ -61,37 +60,52 @@ struct Decoder {
       _mm_set1_epi16(0x0380), 3);
 };
 
-template <int kTokens>
-void MultiplyRow(const tensor::WeightMatrix& weights, int64_t row, const uint16_t* const* x,
-                 float* out, int64_t out_stride) {
+// kRows rows side by side, as for E4M3.
+template <int kRows, int kTokens>
+void MultiplyRowsAt(const MatmulArgs& args, int64_t row, const uint16_t* const* x) {
   const Decoder decoder;
-  const std::byte* codes = weights.row(row);
-  const uint8_t* scales = weights.row_scales(row);
-  F32x16 sums[kTokens][kSections];
-  for (auto& token : sums)
-    for (F32x16& sum : token) sum = F32x16::Zero();
-  for (int64_t k = 0; k < weights.cols; k += 128) {
-    Bf16x32 w[kVectors];
-    decoder.Decode(codes + k / 2, scales + k / 32, w);
+  const int64_t cols = args.weights.cols;
+  const std::byte* codes = args.weights.row(row);
+  const uint8_t* scales = args.weights.row_scales(row);
+  F32x16 sums[kSections][kTokens][kRows];
+  for (auto& section : sums)
+    for (auto& token : section)
+      for (F32x16& sum : token) sum = F32x16::Zero();
+  for (int64_t k = 0; k < cols; k += 128) {
+    Bf16x32 w[kRows][kVectors];
+    for (int r = 0; r < kRows; ++r) {
+      const std::byte* at = codes + r * (cols / 2) + k / 2;
+      __builtin_prefetch(at + kRows * (cols / 2));  // the next rows
+      decoder.Decode(at, scales + r * (cols / 32) + k / 32, w[r]);
+    }
     for (int v = 0; v < kVectors; ++v)
       for (int t = 0; t < kTokens; ++t) {
-        F32x16& sum = sums[t][v % kSections];
-        sum = AddDots(w[v], Bf16x32::Load(x[t] + k + 32 * v), sum);
+        const Bf16x32 operand = Bf16x32::Load(x[t] + k + 32 * v);
+        for (int r = 0; r < kRows; ++r) {
+          F32x16& sum = sums[v % kSections][t][r];
+          sum = AddDots(w[r][v], operand, sum);
+        }
       }
   }
-  for (int t = 0; t < kTokens; ++t) out[t * out_stride] = Sum(sums[t][0] + sums[t][1]);
+  float* out = args.out + row - args.row_begin;
+  for (int t = 0; t < kTokens; ++t) {
+    for (int r = 0; r < kRows; ++r) sums[0][t][r] = sums[0][t][r] + sums[1][t][r];
+    simd::StoreSums<kRows>(sums[0][t], out + t * args.out_stride);
+  }
 }
 
-// Few tokens, at most kTokens: one row at a time, straight from the stream of weights.
+// Few tokens, at most kTokens: straight from the stream of weights.
 template <int kTokens>
 void MultiplyRows(const MatmulArgs& args) {
   if constexpr (kTokens > 1) {
     if (args.tokens < kTokens) return MultiplyRows<kTokens - 1>(args);
   }
+  constexpr int kRows = kTokens == 1 ? 4 : 2;
   const uint16_t* x[kTokens];
   for (int t = 0; t < kTokens; ++t) x[t] = simd::ActivationRow<uint16_t>(args, t);
-  for (int64_t row = args.row_begin; row < args.row_end; ++row)
-    MultiplyRow<kTokens>(args.weights, row, x, args.out + row - args.row_begin, args.out_stride);
+  int64_t row = args.row_begin;
+  for (; row + kRows <= args.row_end; row += kRows) MultiplyRowsAt<kRows, kTokens>(args, row, x);
+  for (; row < args.row_end; ++row) MultiplyRowsAt<1, kTokens>(args, row, x);
 }
 
 void DecodePanelRow(const tensor::WeightMatrix& weights, int64_t row, int64_t col, int64_t vectors,

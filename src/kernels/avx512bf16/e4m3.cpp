@@ -69,29 +69,40 @@ void ScaleActivations(const uint16_t* x, const uint8_t* scales, int64_t cols, ui
     Scale(Bf16x32::Load(x + k), ExponentShift(scales[k / 128])).Store(out + k);
 }
 
-template <int kTokens>
-void MultiplyRow(const std::byte* codes, int64_t cols, const uint16_t* x, float* out,
-                 int64_t out_stride) {
+// kRows rows side by side: the additions of one row alone would wait for each other. From memory,
+// with the 16 cores of a Xeon, this reads 112 to 118 GB/s of E4M3 and 90 to 97 of E2M1, where one
+// row after the other reads 93 to 107 and 57 to 63.
+template <int kRows, int kTokens>
+void MultiplyRowsAt(const MatmulArgs& args, int64_t row, const uint16_t* x) {
+  const int64_t cols = args.weights.cols;
   const Decoder decoder;
-  F32x16 sums[kTokens];
-  for (F32x16& sum : sums) sum = F32x16::Zero();
+  const std::byte* codes = args.weights.row(row);
+  F32x16 sums[kTokens][kRows];
+  for (auto& token : sums)
+    for (F32x16& sum : token) sum = F32x16::Zero();
   for (int64_t k = 0; k < cols; k += 64) {
-    Bf16x32 w[kVectors];
-    simd::PrefetchAhead(codes + k);
-    decoder.Decode(codes + k, w);
+    Bf16x32 w[kRows][kVectors];
+    for (int r = 0; r < kRows; ++r) {
+      __builtin_prefetch(codes + (r + kRows) * cols + k);  // the next rows
+      decoder.Decode(codes + r * cols + k, w[r]);
+    }
     for (int v = 0; v < kVectors; ++v)
-      for (int t = 0; t < kTokens; ++t)
-        sums[t] = AddDots(w[v], Bf16x32::Load(x + t * cols + k + 32 * v), sums[t]);
+      for (int t = 0; t < kTokens; ++t) {
+        const Bf16x32 operand = Bf16x32::Load(x + t * cols + k + 32 * v);
+        for (int r = 0; r < kRows; ++r) sums[t][r] = AddDots(w[r][v], operand, sums[t][r]);
+      }
   }
-  for (int t = 0; t < kTokens; ++t) out[t * out_stride] = Sum(sums[t]);
+  float* out = args.out + row - args.row_begin;
+  for (int t = 0; t < kTokens; ++t) simd::StoreSums<kRows>(sums[t], out + t * args.out_stride);
 }
 
-// Few tokens, at most kTokens: one row at a time, straight from the stream of weights.
+// Few tokens, at most kTokens: straight from the stream of weights.
 template <int kTokens>
 void MultiplyRows(const MatmulArgs& args) {
   if constexpr (kTokens > 1) {
     if (args.tokens < kTokens) return MultiplyRows<kTokens - 1>(args);
   }
+  constexpr int kRows = kTokens == 1 ? 4 : 2;
   const int64_t cols = args.weights.cols;
   auto* x = reinterpret_cast<uint16_t*>(args.scratch);
   for (int64_t row = args.row_begin; row < args.row_end;) {
@@ -99,9 +110,8 @@ void MultiplyRows(const MatmulArgs& args) {
       ScaleActivations(simd::ActivationRow<uint16_t>(args, t), args.weights.row_scales(row), cols,
                        x + t * cols);
     const int64_t block_end = std::min(args.row_end, (row / 128 + 1) * 128);
-    for (; row < block_end; ++row)
-      MultiplyRow<kTokens>(args.weights.row(row), cols, x, args.out + row - args.row_begin,
-                           args.out_stride);
+    for (; row + kRows <= block_end; row += kRows) MultiplyRowsAt<kRows, kTokens>(args, row, x);
+    for (; row < block_end; ++row) MultiplyRowsAt<1, kTokens>(args, row, x);
   }
 }
 
