@@ -90,14 +90,14 @@ CacheBytes& CacheBytes::operator+=(const CacheBytes& other) {
   return *this;
 }
 
-LayerCache::LayerCache(const LayerShape& layer_shape)
+LayerCache::LayerCache(const LayerShape& layer_shape, const std::shared_ptr<MemoryMeter>& meter)
     : shape(layer_shape), window(layer_shape.window, layer_shape.row.row_bytes()) {
   if (shape.compress_ratio == 0) return;
-  rows = PagedRecords(shape.row.row_bytes(), kRowsPerPage);
+  rows = PagedRecords(shape.row.row_bytes(), kRowsPerPage, meter);
   compressor = MakeState(shape, shape.row.head_dim);
   if (shape.index_dim == 0) return;
-  index_tiles =
-      PagedRecords(numerics::IndexKeyLayout{shape.index_dim}.tile_bytes(), kIndexTilesPerPage);
+  index_tiles = PagedRecords(numerics::IndexKeyLayout{shape.index_dim}.tile_bytes(),
+                             kIndexTilesPerPage, meter);
   index_compressor = MakeState(shape, shape.index_dim);
 }
 
@@ -133,16 +133,29 @@ CacheBytes LayerCache::bytes() const {
   return bytes;
 }
 
-SequenceCache::SequenceCache(const std::vector<LayerShape>& shapes, int64_t main_layers)
-    : main_layers_(main_layers) {
-  layers_.reserve(shapes.size());
-  for (const LayerShape& shape : shapes) layers_.emplace_back(shape);
-}
+SequenceCache::SequenceCache(const std::vector<LayerShape>& shapes, int64_t main_layers,
+                             std::shared_ptr<MemoryMeter> meter)
+    : SequenceCache(
+          [&] {
+            std::vector<LayerCache> layers;
+            layers.reserve(shapes.size());
+            for (const LayerShape& shape : shapes) layers.emplace_back(shape, meter);
+            return layers;
+          }(),
+          main_layers, meter) {}
+
+SequenceCache::SequenceCache(std::vector<LayerCache> layers, int64_t main_layers,
+                             std::shared_ptr<MemoryMeter> meter)
+    : layers_(std::move(layers)),
+      main_layers_(main_layers),
+      meter_(std::move(meter)),
+      fixed_(meter_, FixedBytes()) {}
 
 SequenceCache SequenceCache::Fork() const {
-  SequenceCache fork({}, main_layers_);
-  fork.layers_.reserve(layers_.size());
-  for (const LayerCache& layer : layers_) fork.layers_.push_back(layer.Fork());
+  std::vector<LayerCache> layers;
+  layers.reserve(layers_.size());
+  for (const LayerCache& layer : layers_) layers.push_back(layer.Fork());
+  SequenceCache fork(std::move(layers), main_layers_, meter_);
   fork.length_ = length_;
   fork.mtp_length_ = mtp_length_;
   return fork;
@@ -159,6 +172,7 @@ Snapshot SequenceCache::TakeSnapshot(int64_t back) const {
                  const auto bytes = std::as_bytes(std::span(elements, static_cast<size_t>(count)));
                  snapshot.state.insert(snapshot.state.end(), bytes.begin(), bytes.end());
                });
+  snapshot.metered = MeteredBytes(meter_, snapshot.bytes());
   return snapshot;
 }
 
@@ -175,6 +189,52 @@ void SequenceCache::Restore(const Snapshot& snapshot) {
       source += bytes;
     });
   }
+}
+
+Position SequenceCache::TakePosition(int64_t back) const {
+  Position position{.layers = {}, .snapshot = std::make_shared<Snapshot>(TakeSnapshot(back))};
+  position.layers.reserve(layers_.size());
+  for (int64_t l = 0; l < layer_count(); ++l) {
+    const LayerShape& shape = layer(l).shape;
+    const int64_t seen =
+        l < main_layers_ ? position.snapshot->length : position.snapshot->mtp_length;
+    position.layers.push_back({layer(l).rows, layer(l).index_tiles});
+    position.layers.back().rows.Truncate(shape.RowCount(seen));
+    position.layers.back().index_tiles.Truncate(shape.TileCount(seen));
+  }
+  return position;
+}
+
+void SequenceCache::GoTo(const Position& position) {
+  for (int64_t l = 0; l < layer_count(); ++l) {
+    const LayerRows& layer_rows = position.layers[static_cast<size_t>(l)];
+    layer(l).rows = layer_rows.rows;
+    layer(l).index_tiles = layer_rows.index_tiles;
+  }
+  Restore(*position.snapshot);
+}
+
+int64_t SequenceCache::FixedBytes() const {
+  int64_t bytes = 0;
+  for (const LayerCache& layer : layers_)
+    bytes += static_cast<int64_t>(layer.window.bytes()) + layer.compressor.bytes() +
+             layer.index_compressor.bytes();
+  return bytes;
+}
+
+int64_t SequenceCache::PageBytes(int64_t length) const {
+  int64_t bytes = 0;
+  for (const LayerCache& layer : layers_)
+    bytes += layer.rows.BytesOf(layer.shape.RowCount(length)) +
+             layer.index_tiles.BytesOf(layer.shape.TileCount(length));
+  return bytes;
+}
+
+int64_t SequenceCache::SpareBytes() const {
+  int64_t bytes = 0;
+  for (const LayerCache& layer : layers_)
+    bytes += layer.rows.page_bytes() + layer.index_tiles.page_bytes();
+  return bytes;
 }
 
 int64_t SequenceCache::SnapshotBytes(int64_t length, int64_t mtp_length) const {

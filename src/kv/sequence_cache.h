@@ -3,9 +3,12 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
+#include "kv/memory_meter.h"
 #include "kv/paged_records.h"
+#include "kv/position.h"
 #include "kv/snapshot.h"
 #include "numerics/row_layout.h"
 #include "tensor/matrix.h"
@@ -55,7 +58,8 @@ struct CompressorState {
 
 /// One layer's memory of one sequence.
 struct LayerCache {
-  explicit LayerCache(const LayerShape& layer_shape);
+  explicit LayerCache(const LayerShape& layer_shape,
+                      const std::shared_ptr<MemoryMeter>& meter = nullptr);
 
   LayerShape shape;
   tensor::Matrix<std::byte> window;  ///< [window, row_bytes], position p in row p mod window
@@ -78,8 +82,10 @@ struct LayerCache {
 class SequenceCache {
  public:
   /// The first `main_layers` shapes are the model's layers, the rest its MTP layers, whose
-  /// positions advance on their own.
-  SequenceCache(const std::vector<LayerShape>& shapes, int64_t main_layers);
+  /// positions advance on their own. What the sequence, its forks, snapshots and positions take
+  /// counts in `meter`, if there is one.
+  SequenceCache(const std::vector<LayerShape>& shapes, int64_t main_layers,
+                std::shared_ptr<MemoryMeter> meter = nullptr);
 
   LayerCache& layer(int64_t l) { return layers_[static_cast<size_t>(l)]; }
   const LayerCache& layer(int64_t l) const { return layers_[static_cast<size_t>(l)]; }
@@ -107,6 +113,19 @@ class SequenceCache {
   /// snapshot.state has SnapshotBytes.
   void Restore(const Snapshot& snapshot);
 
+  /// The present position, or with `back` 1 the one before, as TakeSnapshot has it.
+  Position TakePosition(int64_t back = 0) const;
+
+  /// Takes on the past of another sequence of the same model, up to that position.
+  void GoTo(const Position& position);
+
+  /// Bytes that a sequence takes from its beginning: windows and compressors.
+  int64_t FixedBytes() const;
+  /// Bytes of the pages of a sequence of `length` tokens, if it shares none.
+  int64_t PageBytes(int64_t length) const;
+  /// The most that copies of shared pages take at one time, of those that the next tokens write to.
+  int64_t SpareBytes() const;
+
   /// Bytes of the state of a snapshot.
   int64_t SnapshotBytes(int64_t length, int64_t mtp_length) const;
   /// Whether no projection of the snapshot is NaN or infinite. REQUIRES: as Restore.
@@ -115,10 +134,15 @@ class SequenceCache {
   CacheBytes bytes() const;
 
  private:
+  SequenceCache(std::vector<LayerCache> layers, int64_t main_layers,
+                std::shared_ptr<MemoryMeter> meter);
+
   std::vector<LayerCache> layers_;
   int64_t main_layers_;
   int64_t length_ = 0;
   int64_t mtp_length_ = 0;
+  std::shared_ptr<MemoryMeter> meter_;
+  MeteredBytes fixed_;
 };
 
 /// The window rows that a batch can see: those of the ring, and the batch's own, not yet in it.

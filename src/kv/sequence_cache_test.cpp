@@ -4,6 +4,8 @@
 
 #include <cstring>
 #include <limits>
+#include <memory>
+#include <optional>
 #include <utility>
 
 namespace fathom::kv {
@@ -48,15 +50,50 @@ TEST(PagedRecords, ACopySharesPagesUntilOneIsWrittenTo) {
   copy.Append(1);
   std::memset(copy.record(40), 99, 8);
   EXPECT_EQ(records.size(), 40);
+  EXPECT_EQ(copy.record(32), records.record(32)) << "the first to append goes on in the page";
+
+  records.Append(1);
   EXPECT_EQ(copy.record(31), records.record(31)) << "a full page stays shared";
   EXPECT_NE(copy.record(32), records.record(32));
   EXPECT_EQ(std::memcmp(copy.record(32), records.record(32), 64), 0);
-
-  const std::byte* place = records.record(39);
-  records.Append(1);
-  EXPECT_EQ(records.record(39), place) << "nobody shares the last page any more";
   EXPECT_EQ(records.record(40)[0], std::byte{0});
   EXPECT_EQ(copy.record(40)[0], std::byte{99});
+
+  const std::byte* place = copy.record(40);
+  copy.Append(1);
+  EXPECT_EQ(copy.record(40), place) << "nobody shares the last page any more";
+}
+
+TEST(PagedRecords, WhatAnotherListHasWrittenIsNeverWrittenAgain) {
+  PagedRecords records = Numbered(40);
+  PagedRecords longer = records;
+  longer.Append(2);
+  std::memset(longer.record(41), 99, 8);
+  PagedRecords back = longer;
+  back.Truncate(40);
+  back.Append(2);
+  EXPECT_NE(back.record(41), longer.record(41));
+  EXPECT_EQ(longer.record(41)[0], std::byte{99});
+  EXPECT_EQ(back.record(41)[0], std::byte{0});
+}
+
+TEST(MemoryMeter, CountsWhatIsSharedOnce) {
+  const auto meter = std::make_shared<MemoryMeter>();
+  {
+    PagedRecords records(8, 16, meter);
+    records.Append(40);
+    EXPECT_EQ(meter->bytes(), 3 * 16 * 8);
+    PagedRecords copy = records;
+    copy.Append(1);
+    EXPECT_EQ(meter->bytes(), 3 * 16 * 8);
+    records.Append(1);
+    EXPECT_EQ(meter->bytes(), 4 * 16 * 8) << "both wrote record 40";
+    copy.Truncate(16);
+    EXPECT_EQ(meter->bytes(), 3 * 16 * 8);
+    PagedRecords moved = std::move(records);
+    EXPECT_EQ(meter->bytes(), 3 * 16 * 8);
+  }
+  EXPECT_EQ(meter->bytes(), 0);
 }
 
 TEST(PagedRecords, ExtendLetsEarlierRecordsBeWritten) {
@@ -110,7 +147,7 @@ TEST(SequenceCache, HoldsWhatEachKindOfLayerNeeds) {
 
 // Four layers as in HoldsWhatEachKindOfLayerNeeds, as small as the formats allow; the last one is
 // an MTP layer.
-SequenceCache SmallCache() {
+SequenceCache SmallCache(std::shared_ptr<MemoryMeter> meter = nullptr) {
   const numerics::RowLayout row{.head_dim = 128, .rope_dim = 64};
   const LayerShape window{.row = row, .window = 8};
   return SequenceCache(
@@ -118,7 +155,7 @@ SequenceCache SmallCache() {
        {.row = row, .window = 8, .compress_ratio = 4, .overlapped = true, .index_dim = 32},
        {.row = row, .window = 8, .compress_ratio = 16},
        window},
-      3);
+      3, std::move(meter));
 }
 
 TEST(Snapshot, HoldsOnlyWhatItsPositionNeeds) {
@@ -166,6 +203,46 @@ TEST(Snapshot, AForkAndItsOriginGoTheirOwnWays) {
   EXPECT_EQ(fork.length(), 20);
   EXPECT_EQ(fork.layer(1).rows.size(), 5);
   EXPECT_EQ(fork.layer(1).compressor.values.row(2)[0], 1);
+}
+
+TEST(Position, SharesPagesAndTakesASequenceThere) {
+  const auto meter = std::make_shared<MemoryMeter>();
+  SequenceCache cache = SmallCache(meter);
+  EXPECT_EQ(meter->bytes(), cache.FixedBytes());
+  cache.layer(1).rows.Append(5);
+  std::memset(cache.layer(1).rows.record(4), 1, 16);
+  cache.layer(1).index_tiles.Append(1);
+  cache.layer(1).index_keys = 5;
+  cache.layer(1).compressor.values.row(2)[0] = 1;
+  cache.layer(2).rows.Append(1);
+  cache.Advance(20);
+  EXPECT_EQ(meter->bytes(), cache.FixedBytes() + cache.PageBytes(20));
+  EXPECT_EQ(meter->bytes(), cache.bytes().total());
+
+  std::optional<Position> position = cache.TakePosition();
+  EXPECT_EQ(position->length(), 20);
+  EXPECT_EQ(meter->bytes(), cache.bytes().total() + position->snapshot->bytes());
+  cache.layer(1).rows.Append(1);
+  cache.layer(1).compressor.values.row(2)[0] = 2;
+  cache.Advance(4);
+
+  SequenceCache other = SmallCache(meter);
+  other.GoTo(*position);
+  EXPECT_EQ(other.length(), 20);
+  EXPECT_EQ(other.layer(1).rows.size(), 5);
+  EXPECT_EQ(other.layer(1).index_keys, 5);
+  EXPECT_EQ(other.layer(1).compressor.values.row(2)[0], 1);
+  EXPECT_EQ(std::as_const(other.layer(1).rows).record(4),
+            std::as_const(cache.layer(1).rows).record(4));
+  // Tiles that are not full were copied, nothing else.
+  const int64_t tiles = cache.layer(1).index_tiles.page_bytes();
+  EXPECT_EQ(meter->bytes(), 2 * cache.FixedBytes() + cache.PageBytes(24) + tiles +
+                                position->snapshot->bytes());
+  EXPECT_LE(tiles, other.SpareBytes());
+  const int64_t snapshot_bytes = position->snapshot->bytes();
+  const int64_t before = meter->bytes();
+  position.reset();
+  EXPECT_EQ(meter->bytes(), before - snapshot_bytes);
 }
 
 TEST(Snapshot, FindsProjectionsThatAreNotFinite) {

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "kv/memory_meter.h"
+
 namespace fathom::kv {
 
 /// What a sequence needs at a position beside its compressed rows and indexer keys, which are final
@@ -19,6 +21,7 @@ struct Snapshot {
   /// indexer's compressor, each by ascending position. The counts follow from the layers' shapes
   /// and the length.
   std::vector<std::byte> state{};
+  MeteredBytes metered{};
 
   int64_t bytes() const { return static_cast<int64_t>(state.size()); }
 };

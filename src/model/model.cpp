@@ -1,5 +1,7 @@
 #include "model/model.h"
 
+#include <utility>
+
 #include <algorithm>
 #include <cstring>
 
@@ -59,10 +61,10 @@ Model::Model(const ModelConfig& config, const ModelWeights& weights,
       batch_(max_batch_tokens, config.qk_rope_head_dim),
       mtp_batch_(max_batch_tokens, config.qk_rope_head_dim) {}
 
-kv::SequenceCache Model::NewSequence() const {
+kv::SequenceCache Model::NewSequence(std::shared_ptr<kv::MemoryMeter> meter) const {
   std::vector<kv::LayerShape> shapes;
   for (const LayerPlan& plan : config_.layers) shapes.push_back(CacheShapeOf(config_, plan));
-  return kv::SequenceCache(shapes, config_.num_hidden_layers);
+  return kv::SequenceCache(shapes, config_.num_hidden_layers, std::move(meter));
 }
 
 Pass Model::MakePass(const Batch& batch, int64_t layer, ForwardObserver* observer) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 
 #include "base/result.h"
@@ -32,8 +33,8 @@ class Model {
   const ModelConfig& config() const { return config_; }
   int64_t max_batch_tokens() const { return activations_.max_tokens; }
 
-  /// An empty sequence.
-  kv::SequenceCache NewSequence() const;
+  /// An empty sequence, whose memory counts in `meter`.
+  kv::SequenceCache NewSequence(std::shared_ptr<kv::MemoryMeter> meter = nullptr) const;
 
   /// Runs the next tokens of each sequence through all layers. Fails if an expert cannot be read;
   /// then the caches of all slices hold part of the tokens and are of no further use.
