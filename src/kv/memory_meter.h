@@ -7,8 +7,8 @@
 
 namespace fathom::kv {
 
-/// Counts what is taken now. What several sequences share is taken once and counts once. Used by the
-/// thread that owns the sequences.
+/// Counts what is taken now. What several sequences share is taken once and counts once. Used by
+/// the thread that owns the sequences.
 class MemoryMeter {
  public:
   int64_t bytes() const { return bytes_; }

@@ -46,7 +46,8 @@ class PagedRecords {
     if (first == size) return;
     for (auto p = static_cast<size_t>(first / records_per_page_); p < pages_.size(); ++p) {
       const int64_t begin = static_cast<int64_t>(p) * records_per_page_;
-      if (pages_[p].page.use_count() > 1 && pages_[p].page->written > std::max<int64_t>(first - begin, 0))
+      if (pages_[p].page.use_count() > 1 &&
+          pages_[p].page->written > std::max<int64_t>(first - begin, 0))
         Unshare(pages_[p], size_ - begin);
       pages_[p].page->written = std::min(size - begin, records_per_page_);
     }

@@ -236,8 +236,8 @@ TEST(Position, SharesPagesAndTakesASequenceThere) {
             std::as_const(cache.layer(1).rows).record(4));
   // Tiles that are not full were copied, nothing else.
   const int64_t tiles = cache.layer(1).index_tiles.page_bytes();
-  EXPECT_EQ(meter->bytes(), 2 * cache.FixedBytes() + cache.PageBytes(24) + tiles +
-                                position->snapshot->bytes());
+  EXPECT_EQ(meter->bytes(),
+            2 * cache.FixedBytes() + cache.PageBytes(24) + tiles + position->snapshot->bytes());
   EXPECT_LE(tiles, other.SpareBytes());
   const int64_t snapshot_bytes = position->snapshot->bytes();
   const int64_t before = meter->bytes();

@@ -16,9 +16,9 @@
 
 namespace fathom::kv {
 
-/// Holds values for sequences of tokens and finds the longest one that a given sequence begins with.
-/// Tokens that several sequences begin with are stored once. A node keeps its address for as long as
-/// it has a value.
+/// Holds values for sequences of tokens and finds the longest one that a given sequence begins
+/// with. Tokens that several sequences begin with are stored once. A node keeps its address for as
+/// long as it has a value.
 template <typename Value>
 class TokenTree {
  public:
