@@ -66,8 +66,8 @@ Observed Generate(engine::Engine& engine, std::vector<int32_t> prompt,
     }
   };
   request.on_done = [&](const engine::Completion& done) { observed.completion = done; };
-  std::string error;
-  if (!engine.Submit(std::move(request), &error)) throw std::runtime_error(error);
+  const engine::Submission submitted = engine.Submit(std::move(request));
+  if (!submitted.number) throw std::runtime_error(submitted.error);
   while (engine.Step()) {
   }
   return observed;

@@ -20,11 +20,10 @@ base::Result<Generated> Generate(engine::Engine& engine, engine::Request request
   };
   request.on_done = [&](const engine::Completion& done) { completion = done; };
 
-  std::string error;
-  const std::optional<int64_t> number = engine.Submit(std::move(request), &error);
-  if (!number) return base::Error{error};
+  const engine::Submission submitted = engine.Submit(std::move(request));
+  if (!submitted.number) return base::Error{submitted.error};
   while (!completion) {
-    if (interrupt.interrupted() || !printed.ok()) engine.Cancel(*number);
+    if (interrupt.interrupted() || !printed.ok()) engine.Cancel(*submitted.number);
     engine.Step();
   }
   FATHOM_TRY(printed);

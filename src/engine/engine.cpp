@@ -5,10 +5,12 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
-#include <list>
+#include <memory>
 
 #include "base/cores.h"
 #include "engine/generation.h"
+#include "engine/kv_memory.h"
+#include "engine/scheduler.h"
 #include "engine/session.h"
 #include "engine/validate.h"
 #include "kernels/dispatch.h"
@@ -22,6 +24,14 @@ namespace fathom::engine {
 namespace {
 
 constexpr const char* kBusy = "the sequence serves another request";
+
+// What the sequence shares with the prompt is used as far as it can be cut back to it, and as
+// something is left to compute logits from.
+void CutToPrompt(Sequence& sequence, const std::vector<int32_t>& prompt) {
+  const auto& held = sequence.tokens;
+  const auto leaves = std::mismatch(held.begin(), held.end(), prompt.begin(), prompt.end() - 1);
+  sequence.CutBack(leaves.first - held.begin());
+}
 
 // Turns a Result into the interface's "value, or nothing and an error".
 template <typename T>
@@ -46,7 +56,7 @@ class LocalEngine final : public Engine {
                                         std::string* error) const override;
 
   std::shared_ptr<Sequence> NewSequence() override {
-    return std::make_shared<Sequence>(model_->NewSequence());
+    return std::make_shared<Sequence>(memory_.NewCache());
   }
   std::shared_ptr<Sequence> ForkSequence(const Sequence& sequence) override {
     return std::make_shared<Sequence>(sequence.Fork());
@@ -56,9 +66,10 @@ class LocalEngine final : public Engine {
   bool SaveSession(const Sequence& sequence, std::string_view note, const std::string& path,
                    std::string* error) override;
   std::optional<Session> LoadSession(const std::string& path, std::string* error) override;
-  std::optional<int64_t> Submit(Request request, std::string* error) override;
-  void Cancel(int64_t request) override;
+  Submission Submit(Request request) override;
+  void Cancel(int64_t request) override { scheduler_.Cancel(request); }
   bool Step() override;
+  EngineStatistics statistics() const override;
 
  private:
   LocalEngine(EngineInfo info, const EngineOptions& options, model::ModelConfig config,
@@ -67,21 +78,21 @@ class LocalEngine final : public Engine {
 
   base::Status CheckTokenizer() const;
   base::Result<base::Digest> Fingerprint();
-  std::shared_ptr<Sequence> PrepareSequence(const Request& request);
-  std::vector<Generation*> PlanBatch();
-  void ComputeLogits(const std::vector<int32_t>& tokens);
-  void ReportFinished();
+  base::Status CheckMemory() const;
+  bool Compute(const std::vector<Scheduler::Piece>& pieces);
+  void Sample(const std::vector<Scheduler::Piece>& pieces);
 
   EngineInfo info_;
   model::ModelConfig config_;
   std::unique_ptr<base::ThreadPool> pool_;
   model::LoadedWeights weights_;
-  const bool reads_experts_;
   std::optional<text::Tokenizer> tokenizer_;
   std::unique_ptr<model::Model> model_;
+  KvMemory memory_;
+  const GenerationContext context_;
+  Scheduler scheduler_;
 
-  std::list<std::unique_ptr<Generation>> generations_;  // by submission
-  std::vector<model::Slice> slices_;                    // of the current step
+  std::vector<model::Slice> slices_;  // of the current step
   std::vector<float> logits_;
   int64_t next_number_ = 1;
   std::optional<base::Digest> fingerprint_;  // once a session was saved or loaded
@@ -120,9 +131,17 @@ base::Result<std::unique_ptr<LocalEngine>> LocalEngine::Open(const std::string& 
       .end_token = static_cast<int32_t>(config.eos_token_id),
       .has_tokenizer = tokenizer.has_value(),
   };
-  return std::unique_ptr<LocalEngine>(new LocalEngine(info, options, std::move(config),
+  std::unique_ptr<LocalEngine> engine(new LocalEngine(info, options, std::move(config),
                                                       std::move(pool), std::move(weights),
                                                       std::move(tokenizer), *kernels));
+  FATHOM_TRY(engine->CheckMemory());
+  return engine;
+}
+
+KvMemory MakeMemory(const model::Model& model, uint64_t limit_bytes) {
+  auto meter = std::make_shared<kv::MemoryMeter>();
+  kv::SequenceCache empty = model.NewSequence(meter);
+  return KvMemory(static_cast<int64_t>(limit_bytes), std::move(meter), std::move(empty));
 }
 
 LocalEngine::LocalEngine(EngineInfo info, const EngineOptions& options, model::ModelConfig config,
@@ -133,10 +152,29 @@ LocalEngine::LocalEngine(EngineInfo info, const EngineOptions& options, model::M
       config_(std::move(config)),
       pool_(std::move(pool)),
       weights_(std::move(weights)),
-      reads_experts_(options.expert_memory > 0),
       tokenizer_(std::move(tokenizer)),
       model_(std::make_unique<model::Model>(config_, weights_.weights(), kernels, *pool_,
-                                            options.batch_tokens)) {}
+                                            options.batch_tokens)),
+      memory_(MakeMemory(*model_, options.kv_memory)),
+      context_{.tokenizer = tokenizer_ ? &*tokenizer_ : nullptr,
+               .experts = options.expert_memory > 0 ? &weights_.experts() : nullptr,
+               .memory = &memory_,
+               .context = info_.context,
+               .end_token = info_.end_token},
+      scheduler_({.batch_tokens = options.batch_tokens,
+                  .chunk_tokens = options.chunk_tokens,
+                  .max_batch = std::min(options.max_batch, options.batch_tokens),
+                  .max_queue = options.max_queue},
+                 memory_) {}
+
+// Then every request that Submit takes can be admitted once the others have ended.
+base::Status LocalEngine::CheckMemory() const {
+  if (memory_.limit_bytes() == 0) return {};
+  const int64_t needed = memory_.bytes() + memory_.MostBytes(info_.context);
+  if (needed <= memory_.limit_bytes()) return {};
+  return base::MakeError("kv_memory: {} bytes are not enough for one sequence of {} tokens, {}",
+                         memory_.limit_bytes(), info_.context, needed);
+}
 
 base::Status LocalEngine::CheckTokenizer() const {
   if (tokenizer_) return {};
@@ -179,34 +217,17 @@ std::optional<std::string> LocalEngine::Detokenize(const std::vector<int32_t>& t
       error);
 }
 
-std::optional<int64_t> LocalEngine::Submit(Request request, std::string* error) {
+Submission LocalEngine::Submit(Request request) {
   const base::Status status = CheckRequest(request, info_);
-  if (!status.ok()) {
-    *error = status.error().message;
-    return std::nullopt;
-  }
-  if (request.sequence && request.sequence->busy) {
-    *error = kBusy;
-    return std::nullopt;
-  }
-  auto sequence = PrepareSequence(request);
+  if (!status.ok()) return {.error = status.error().message};
+  if (request.sequence && request.sequence->busy) return {.error = kBusy};
+  if (scheduler_.full())
+    return {.error = fmt::format("{} requests wait already", scheduler_.waiting()),
+            .retry_seconds = scheduler_.EstimateWait()};
+  if (request.sequence) CutToPrompt(*request.sequence, request.prompt);
   const int64_t number = next_number_++;
-  generations_.push_back(std::make_unique<Generation>(
-      number, std::move(request), std::move(sequence), tokenizer_ ? &*tokenizer_ : nullptr,
-      reads_experts_ ? &weights_.experts() : nullptr,
-      GenerationLimits{info_.context, info_.end_token}));
-  return number;
-}
-
-// What the sequence shares with the prompt is used as far as it can be cut back to it, and as
-// something is left to compute logits from.
-std::shared_ptr<Sequence> LocalEngine::PrepareSequence(const Request& request) {
-  if (!request.sequence) return NewSequence();
-  const auto& held = request.sequence->tokens;
-  const auto& prompt = request.prompt;
-  const auto leaves = std::mismatch(held.begin(), held.end(), prompt.begin(), prompt.end() - 1);
-  request.sequence->CutBack(leaves.first - held.begin());
-  return request.sequence;
+  scheduler_.Add(std::make_unique<Generation>(number, std::move(request), context_));
+  return {.number = number};
 }
 
 std::optional<int64_t> LocalEngine::CutSequence(Sequence& sequence, int64_t tokens,
@@ -244,82 +265,63 @@ std::optional<Session> LocalEngine::LoadSession(const std::string& path, std::st
   return ValueOr<Session>(
       [&]() -> base::Result<Session> {
         FATHOM_ASSIGN(const base::Digest fingerprint, Fingerprint());
-        return ReadSequence(path, {fingerprint, config_.vocab_size}, model_->NewSequence());
+        return ReadSequence(path, {fingerprint, config_.vocab_size}, memory_.NewCache());
       }(),
       error);
 }
 
-void LocalEngine::Cancel(int64_t request) {
-  for (auto& generation : generations_)
-    if (generation->number() == request && !generation->finished()) generation->Cancel();
-}
-
-// Every request that decodes gets its token, then prompts fill what is left of the batch, in the
-// order of submission. Requests that did not fit go first in the next step.
-std::vector<Generation*> LocalEngine::PlanBatch() {
-  std::vector<Generation*> batch;
-  slices_.clear();
-  int64_t budget = model_->max_batch_tokens();
-  for (const bool decoding : {true, false}) {
-    for (auto& generation : generations_) {
-      if (budget == 0) break;
-      if (generation->finished() || generation->decoding() != decoding) continue;
-      const auto tokens = generation->NextTokens(budget);
-      budget -= static_cast<int64_t>(tokens.size());
-      slices_.push_back({&generation->sequence().cache, tokens});
-      batch.push_back(generation.get());
-    }
-  }
-  if (budget == 0 && generations_.size() > batch.size())
-    generations_.splice(generations_.end(), generations_, generations_.begin());
-  return batch;
-}
-
-void LocalEngine::ComputeLogits(const std::vector<int32_t>& tokens) {
-  logits_.resize(tokens.size() * static_cast<size_t>(config_.vocab_size));
-  if (!tokens.empty()) model_->Logits(tokens, logits_.data());
-}
-
 bool LocalEngine::Step() {
-  ReportFinished();
-  const std::vector<Generation*> batch = PlanBatch();
-  if (batch.empty()) return !generations_.empty();
-  const base::Status computed = model_->Forward(slices_);
-  if (!computed.ok()) {
-    for (Generation* generation : batch) generation->Fail(computed.error().message);
-    ReportFinished();
-    return !generations_.empty();
-  }
+  scheduler_.ReportFinished();
+  const std::vector<Scheduler::Piece> pieces = scheduler_.Plan();
+  if (!pieces.empty() && Compute(pieces)) Sample(pieces);
+  scheduler_.ReportFinished();
+  return !scheduler_.idle();
+}
 
+// Returns whether all went well; else the generations have failed.
+bool LocalEngine::Compute(const std::vector<Scheduler::Piece>& pieces) {
+  slices_.clear();
+  for (const auto& [generation, tokens] : pieces)
+    slices_.push_back({&generation->sequence().cache, tokens});
+  const base::Status computed = model_->Forward(slices_);
+  if (computed.ok()) return true;
+  for (const Scheduler::Piece& piece : pieces) piece.generation->Fail(computed.error().message);
+  return false;
+}
+
+void LocalEngine::Sample(const std::vector<Scheduler::Piece>& pieces) {
   std::vector<Generation*> sampling;
-  std::vector<int32_t> tokens;
+  std::vector<int32_t> tokens;  // of the batch, whose logits are wanted
   int32_t end = 0;
-  for (size_t i = 0; i < batch.size(); ++i) {
-    const auto count = static_cast<int32_t>(slices_[i].tokens.size());
-    end += count;
-    if (!batch[i]->Computed(count)) continue;
-    sampling.push_back(batch[i]);
+  for (const Scheduler::Piece& piece : pieces) {
+    end += static_cast<int32_t>(piece.tokens.size());
+    if (!piece.generation->Computed(piece.tokens)) continue;
+    sampling.push_back(piece.generation);
     tokens.push_back(end - 1);
   }
-  ComputeLogits(tokens);
+  if (tokens.empty()) return;
   const auto vocab = static_cast<size_t>(config_.vocab_size);
+  logits_.resize(tokens.size() * vocab);
+  model_->Logits(tokens, logits_.data());
+  // A callback may cancel any of them.
   for (size_t i = 0; i < sampling.size(); ++i)
     if (!sampling[i]->finished()) sampling[i]->Sample(std::span(logits_).subspan(i * vocab, vocab));
-  ReportFinished();
-  return !generations_.empty();
 }
 
-// Callbacks may submit further requests: those are appended and stay.
-void LocalEngine::ReportFinished() {
-  for (auto it = generations_.begin(); it != generations_.end();) {
-    if (!(*it)->finished()) {
-      ++it;
-      continue;
-    }
-    const std::unique_ptr<Generation> generation = std::move(*it);
-    it = generations_.erase(it);
-    generation->Report();
-  }
+EngineStatistics LocalEngine::statistics() const {
+  return {.running = scheduler_.running(),
+          .waiting = scheduler_.waiting(),
+          .kv_bytes = memory_.bytes(),
+          .kv_promised_bytes = scheduler_.CountPromised(),
+          .kv_limit_bytes = memory_.limit_bytes(),
+          .prefixes = memory_.prefix_count(),
+          .prefix_query_tokens = memory_.statistics().query_tokens,
+          .prefix_hit_tokens = memory_.statistics().hit_tokens,
+          .prefix_evictions = memory_.statistics().evictions,
+          .steps = scheduler_.statistics().steps,
+          .step_requests = scheduler_.statistics().step_requests,
+          .prompt_tokens = scheduler_.statistics().prompt_tokens,
+          .generated_tokens = scheduler_.statistics().generated_tokens};
 }
 
 }  // namespace

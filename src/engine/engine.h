@@ -5,12 +5,13 @@
 //   fathom::engine::Request request;
 //   request.prompt = ...;
 //   request.on_token = [](const auto& token) { std::cout << token.text; };
-//   engine->Submit(std::move(request));
-//   while (engine->Step()) {}
+//   auto submitted = opened.engine->Submit(std::move(request));
+//   if (!submitted.number) { report submitted.error }
+//   while (opened.engine->Step()) {}
 //
 // One thread at a time uses an engine. Many requests may be under way: every step computes the next
 // token of each, and pieces of new prompts between them; what a request answers does not depend on
-// the others.
+// the others, nor on what was kept of earlier ones.
 #pragma once
 
 #include <cstdint>
@@ -32,6 +33,18 @@ struct EngineOptions {
   int64_t context = 0;
   /// Most tokens of one step: longer prompts are computed in pieces of this size.
   int64_t batch_tokens = 512;
+  /// Most tokens of prompts in a step that also goes on with answers: these wait for no more than
+  /// so many tokens between two of their own.
+  int64_t chunk_tokens = 256;
+  /// Most requests that are under way at once, and no more than batch_tokens. Others wait.
+  int64_t max_batch = 32;
+  /// Most requests that may wait.
+  int64_t max_queue = 256;
+  /// Bytes that all sequences may take together, those that callers hold included. A request begins
+  /// once the most that it may come to need is free. What is left holds the prompts and answers of
+  /// earlier requests: a prompt that begins like one of these goes on from there. 0: no limit, and
+  /// nothing is kept.
+  uint64_t kv_memory = 0;
   /// Bytes of memory for routed experts, which are then read when they are needed, so that the
   /// checkpoint may be larger than memory. All else stays in memory. 0: everything is used where
   /// the files are mapped.
@@ -48,6 +61,32 @@ struct EngineOptions {
 
 /// How hard the model thinks before it answers.
 enum class Thinking : uint8_t { kNone, kHigh, kMax };
+
+/// What became of a request that was handed in.
+struct Submission {
+  std::optional<int64_t> number{};  ///< for Cancel, if it was taken
+  std::string error{};              ///< one line, if not
+  /// If not, and it is not the request's fault: too many wait. Trying again is worth it after about
+  /// so many seconds.
+  std::optional<double> retry_seconds{};
+};
+
+/// What the engine holds now, and what it has done since it was opened.
+struct EngineStatistics {
+  int64_t running = 0;
+  int64_t waiting = 0;
+  int64_t kv_bytes = 0;             ///< taken by all sequences, what they share counted once
+  int64_t kv_promised_bytes = 0;    ///< that running requests may still take
+  int64_t kv_limit_bytes = 0;       ///< EngineOptions::kv_memory
+  int64_t prefixes = 0;             ///< positions that are kept
+  int64_t prefix_query_tokens = 0;  ///< of prompts that were looked up
+  int64_t prefix_hit_tokens = 0;    ///< of these, found
+  int64_t prefix_evictions = 0;
+  int64_t steps = 0;
+  int64_t step_requests = 0;  ///< requests in all steps: divided by `steps`, the occupancy
+  int64_t prompt_tokens = 0;  ///< computed
+  int64_t generated_tokens = 0;
+};
 
 /// Facts about the open model.
 struct EngineInfo {
@@ -120,15 +159,18 @@ class Engine {
   /// format or of another checkpoint.
   virtual std::optional<Session> LoadSession(const std::string& path, std::string* error) = 0;
 
-  /// Takes a request. Returns its number, or nothing and `error` if it can never run: an empty
-  /// prompt, an id out of range, a prompt beyond the context, an option out of range.
-  virtual std::optional<int64_t> Submit(Request request, std::string* error) = 0;
+  /// Takes a request, or says why not: it can never run (an empty prompt, an id out of range, a
+  /// prompt beyond the context, an option out of range), or too many wait.
+  virtual Submission Submit(Request request) = 0;
 
-  /// Ends a request; the next Step tells its on_done what there is. Unknown numbers are ignored.
+  /// Ends a request, whether it waits or is under way; the next Step tells its on_done what there
+  /// is. What is computed of its prompt stays for others. Unknown numbers are ignored.
   virtual void Cancel(int64_t request) = 0;
 
   /// Computes one step of all requests. Returns false when none is left.
   virtual bool Step() = 0;
+
+  virtual EngineStatistics statistics() const = 0;
 };
 
 /// The engine, or why there is none.

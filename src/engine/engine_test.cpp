@@ -31,11 +31,16 @@ std::vector<int32_t> RecallPrompt(const Engine& engine, const std::string& quest
   return *tokens;
 }
 
+int64_t Submit(Engine& engine, Request request) {
+  const Submission submitted = engine.Submit(std::move(request));
+  if (!submitted.number) throw std::runtime_error(submitted.error);
+  return *submitted.number;
+}
+
 Completion Generate(Engine& engine, Request request) {
   Completion completion;
-  std::string error;
   request.on_done = [&](const Completion& done) { completion = done; };
-  if (!engine.Submit(std::move(request), &error)) throw std::runtime_error(error);
+  Submit(engine, std::move(request));
   while (engine.Step()) {
   }
   return completion;
@@ -80,7 +85,7 @@ TEST(Engine, AnswersDoNotDependOnCompany) {
     request.on_done = [&together, i](const Completion& done) {
       together[static_cast<size_t>(i)] = done.tokens;
     };
-    ASSERT_TRUE(company->Submit(std::move(request), &error)) << error;
+    Submit(*company, std::move(request));
     company->Step();
   }
   while (company->Step()) {
@@ -251,7 +256,7 @@ TEST(Engine, ForksGoTheirOwnWays) {
     fork.on_done = [&together, i](const Completion& done) { together[i] = done; };
     requests.push_back(fork);
   }
-  for (const Request& fork : requests) ASSERT_TRUE(engine->Submit(fork, &error)) << error;
+  for (const Request& fork : requests) Submit(*engine, fork);
   while (engine->Step()) {
   }
   for (size_t i = 0; i < together.size(); ++i) {
@@ -269,7 +274,7 @@ TEST(Engine, RefusesToCutWhatIsInUse) {
   std::string error;
   EXPECT_FALSE(engine->CutSequence(*request.sequence, -1, &error));
   EXPECT_EQ(error, "tokens: -1 is negative");
-  ASSERT_TRUE(engine->Submit(request, &error)) << error;
+  Submit(*engine, request);
   EXPECT_FALSE(engine->CutSequence(*request.sequence, 0, &error));
   EXPECT_EQ(error, "the sequence serves another request");
   while (engine->Step()) {
@@ -332,9 +337,7 @@ TEST(Engine, CancelsFromACallback) {
     if (++tokens == 3) engine->Cancel(*number);
   };
   request.on_done = [&](const Completion& done) { completion = done; };
-  std::string error;
-  number = engine->Submit(request, &error);
-  ASSERT_TRUE(number) << error;
+  number = Submit(*engine, request);
   while (engine->Step()) {
   }
   EXPECT_EQ(completion.finish, FinishReason::kCancelled);
@@ -353,12 +356,10 @@ TEST(Engine, ACallbackMayContinueItsSequence) {
     second.prompt.insert(second.prompt.end(), done.tokens.begin(), done.tokens.end());
     second.max_tokens = 1;
     second.on_done = [&](const Completion& completion) { last = completion; };
-    std::string error;
-    EXPECT_TRUE(engine->Submit(second, &error)) << error;
-    EXPECT_FALSE(engine->Submit(second, &error));
+    Submit(*engine, second);
+    EXPECT_FALSE(engine->Submit(second).number);
   };
-  std::string error;
-  ASSERT_TRUE(engine->Submit(first, &error)) << error;
+  Submit(*engine, first);
   while (engine->Step()) {
   }
   EXPECT_EQ(last.stats.cached_tokens, static_cast<int64_t>(first.prompt.size()) + 4);
@@ -367,9 +368,10 @@ TEST(Engine, ACallbackMayContinueItsSequence) {
 TEST(Engine, RefusesWhatCannotRun) {
   const auto engine = OpenDefault({.context = 100});
   const auto refuse = [&](const Request& request) {
-    std::string error;
-    EXPECT_FALSE(engine->Submit(request, &error));
-    return error;
+    const Submission submitted = engine->Submit(request);
+    EXPECT_FALSE(submitted.number);
+    EXPECT_FALSE(submitted.retry_seconds);
+    return submitted.error;
   };
   Request request;
   EXPECT_EQ(refuse(request), "prompt: empty");
@@ -391,7 +393,7 @@ TEST(Engine, RefusesWhatCannotRun) {
   request.sampling = {};
   request.sequence = engine->NewSequence();
   std::string error;
-  ASSERT_TRUE(engine->Submit(request, &error)) << error;
+  Submit(*engine, request);
   EXPECT_EQ(refuse(request), "the sequence serves another request");
 }
 

@@ -82,8 +82,8 @@ void Submit(Engine& engine, Request request, Completion* completion) {
     *completion = finished;
     if (done) done(finished);
   };
-  std::string error;
-  ASSERT_TRUE(engine.Submit(std::move(request), &error)) << error;
+  const Submission submitted = engine.Submit(std::move(request));
+  ASSERT_TRUE(submitted.number) << submitted.error;
 }
 
 Completion Generate(Engine& engine, Request request) {

@@ -7,53 +7,80 @@
 
 namespace fathom::engine {
 
-Generation::Generation(int64_t number, Request request, std::shared_ptr<Sequence> sequence,
-                       const text::Tokenizer* tokenizer, const model::ExpertSource* experts,
-                       GenerationLimits limits)
+Generation::Generation(int64_t number, Request request, const GenerationContext& context)
     : number_(number),
       request_(std::move(request)),
-      sequence_(std::move(sequence)),
-      experts_(experts),
-      limits_(limits),
+      context_(context),
+      stops_(keeps_prefixes() ? std::span<const int64_t>(request_.boundaries)
+                              : std::span<const int64_t>(),
+             std::ssize(request_.prompt)),
       sampler_(request_.sampling, request_.prompt),
       stop_matcher_(request_.stop) {
-  if (tokenizer != nullptr) decoder_.emplace(*tokenizer);
-  if (experts != nullptr) experts_before_ = experts->statistics();
-  completion_.stats.prompt_tokens = static_cast<int64_t>(request_.prompt.size());
-  completion_.stats.cached_tokens = static_cast<int64_t>(sequence_->tokens.size());
-  sequence_->busy = true;
+  if (context.experts != nullptr) experts_before_ = context.experts->statistics();
+  if (context.tokenizer != nullptr) decoder_.emplace(*context.tokenizer);
+  completion_.stats.prompt_tokens = std::ssize(request_.prompt);
+  if (request_.sequence) request_.sequence->busy = true;
   if (request_.max_tokens == 0) finish_ = FinishReason::kLength;
 }
 
 Generation::~Generation() {
-  if (sequence_) sequence_->busy = false;
+  if (request_.sequence) request_.sequence->busy = false;
+}
+
+int64_t Generation::max_length() const {
+  const int64_t most = context_.context - completion_.stats.prompt_tokens;
+  const int64_t wanted = request_.max_tokens < 0 ? most : std::min(most, request_.max_tokens);
+  return completion_.stats.prompt_tokens + wanted;
+}
+
+void Generation::Admit(kv::PrefixCache::Item prefix) {
+  prefix_ = std::move(prefix);
+  admitted_ = Clock::now();
+  if (context_.experts != nullptr) experts_before_ = context_.experts->statistics();
+}
+
+void Generation::Begin() {
+  FATHOM_CHECK(admitted_ && !begun());
+  sequence_ =
+      brings_sequence() ? request_.sequence : context_.memory->BeginSequence(request_.prompt);
+  prefix_ = nullptr;
+  completion_.stats.cached_tokens = sequence_->length();
+}
+
+int64_t Generation::position() const {
+  if (begun()) return sequence_->length();
+  if (request_.sequence) return request_.sequence->length();
+  return prefix_ ? prefix_->length() : 0;
 }
 
 std::span<const int32_t> Generation::NextTokens(int64_t budget) const {
   if (decoding()) return std::span(completion_.tokens).last(1);
   const auto rest = std::span(request_.prompt).subspan(sequence_->tokens.size());
-  if (outlived()) {
-    constexpr int64_t kDistance = Sequence::kSnapshotDistance;
-    budget = std::min(budget, kDistance - sequence_->length() % kDistance);
-  }
+  const int64_t position = sequence_->length();
+  if (remembers()) budget = std::min(budget, stops_.FindNext(position) - position);
   return rest.first(std::min(rest.size(), static_cast<size_t>(budget)));
-}
-
-bool Generation::Computed(int64_t count) {
-  const auto tokens = NextTokens(count);
-  sequence_->tokens.insert(sequence_->tokens.end(), tokens.begin(), tokens.end());
-  if (outlived()) RememberPosition();
-  return sequence_->tokens.size() >= request_.prompt.size();
 }
 
 // At the end of a prompt the position before its last token is kept: whoever asks the same again
 // needs that token's logits, and where reasoning is left out of the next prompt, the last token of
 // this one is the first to change.
-void Generation::RememberPosition() {
-  if (sequence_->tokens.size() == request_.prompt.size())
-    sequence_->Remember(1);
-  else if (sequence_->length() % Sequence::kSnapshotDistance == 0)
-    sequence_->Remember();
+bool Generation::Computed(std::span<const int32_t> tokens) {
+  sequence_->tokens.insert(sequence_->tokens.end(), tokens.begin(), tokens.end());
+  const int64_t left = completion_.stats.prompt_tokens - sequence_->length();
+  if (left == 0) {
+    Remember(1);
+  } else if (stops_.Contains(sequence_->length())) {
+    Remember(0);
+  }
+  return left <= 0;
+}
+
+void Generation::Remember(int64_t back) {
+  if (request_.sequence) {
+    sequence_->Remember(back);
+  } else {
+    context_.memory->KeepPrefix(*sequence_, back);
+  }
 }
 
 void Generation::Sample(std::span<const float> logits) {
@@ -74,18 +101,19 @@ void Generation::Sample(std::span<const float> logits) {
 std::optional<FinishReason> Generation::FinishAfter(int32_t token) const {
   const auto generated = static_cast<int64_t>(completion_.tokens.size());
   const auto& stops = request_.stop_tokens;
-  if (token == limits_.end_token && !request_.ignore_end) return FinishReason::kStop;
+  if (token == context_.end_token && !request_.ignore_end) return FinishReason::kStop;
   if (std::find(stops.begin(), stops.end(), token) != stops.end()) return FinishReason::kStop;
   if (stop_matcher_.stopped()) return FinishReason::kStop;
   if (generated == request_.max_tokens) return FinishReason::kLength;
-  if (completion_.stats.prompt_tokens + generated >= limits_.context) return FinishReason::kContext;
+  if (completion_.stats.prompt_tokens + generated >= context_.context)
+    return FinishReason::kContext;
   return std::nullopt;
 }
 
 // A token that ends the answer has no text of its own.
 std::string Generation::TextOf(int32_t token) {
   const auto& stops = request_.stop_tokens;
-  const bool ends = (token == limits_.end_token && !request_.ignore_end) ||
+  const bool ends = (token == context_.end_token && !request_.ignore_end) ||
                     std::find(stops.begin(), stops.end(), token) != stops.end();
   if (!decoder_ || ends) return {};
   // The vocabulary of the model may be larger than the tokenizer's: such a token has no text.
@@ -101,9 +129,30 @@ std::string Generation::FlushText() {
 }
 
 void Generation::Fail(std::string error) {
-  sequence_->Recover();
+  if (begun()) sequence_->Recover();
   completion_.error = std::move(error);
   finish_ = FinishReason::kError;
+}
+
+double Generation::running_seconds() const {
+  return admitted_ ? std::chrono::duration<double>(Clock::now() - *admitted_).count() : 0;
+}
+
+void Generation::CompleteStats() {
+  const auto seconds = [](Clock::duration d) { return std::chrono::duration<double>(d).count(); };
+  const Clock::time_point now = Clock::now();
+  RequestStats& stats = completion_.stats;
+  stats.generated_tokens = std::ssize(completion_.tokens);
+  stats.queue_seconds = seconds(admitted_.value_or(now) - submitted_);
+  const bool answered = stats.generated_tokens > 0;
+  if (admitted_) stats.prefill_seconds = seconds((answered ? first_token_ : now) - *admitted_);
+  if (answered) stats.decode_seconds = seconds(now - first_token_);
+  if (context_.experts != nullptr) {
+    const model::ExpertStatistics took = context_.experts->statistics() - experts_before_;
+    stats.experts = ExpertStats{took.uses, took.reads, static_cast<int64_t>(took.bytes_read),
+                                took.wait_seconds};
+  }
+  if (begun()) stats.kv_bytes = sequence_->cache.bytes().total();
 }
 
 void Generation::Report() {
@@ -112,24 +161,11 @@ void Generation::Report() {
   // The others have flushed it with their last token.
   if (completion_.finish == FinishReason::kCancelled || completion_.finish == FinishReason::kError)
     completion_.text += FlushText();
-  const auto seconds = [](Clock::duration d) { return std::chrono::duration<double>(d).count(); };
-  RequestStats& stats = completion_.stats;
-  stats.generated_tokens = static_cast<int64_t>(completion_.tokens.size());
-  if (stats.generated_tokens > 0) {
-    stats.prefill_seconds = seconds(first_token_ - started_);
-    stats.decode_seconds = seconds(Clock::now() - first_token_);
-  } else {
-    stats.prefill_seconds = seconds(Clock::now() - started_);
-  }
-  if (experts_ != nullptr) {
-    const model::ExpertStatistics took = experts_->statistics() - experts_before_;
-    stats.experts = ExpertStats{took.uses, took.reads, static_cast<int64_t>(took.bytes_read),
-                                took.wait_seconds};
-  }
-  stats.kv_bytes = sequence_->cache.bytes().total();
-  if (outlived()) sequence_->Remember();
+  CompleteStats();
+  if (begun()) Remember(0);
+  sequence_ = nullptr;
   // The callback may already ask for more of the same sequence.
-  std::exchange(sequence_, nullptr)->busy = false;
+  if (request_.sequence) std::exchange(request_.sequence, nullptr)->busy = false;
   if (request_.on_done) request_.on_done(completion_);
 }
 

@@ -8,6 +8,8 @@
 #include <span>
 #include <string>
 
+#include "engine/kv_memory.h"
+#include "engine/prompt_stops.h"
 #include "engine/request.h"
 #include "engine/sampler.h"
 #include "engine/sequence.h"
@@ -17,65 +19,92 @@
 
 namespace fathom::engine {
 
-/// The limits that a model sets to every request.
-struct GenerationLimits {
-  int64_t context = 0;
+/// What all generations of an engine share. Everything outlives them.
+struct GenerationContext {
+  const text::Tokenizer* tokenizer = nullptr;    ///< null: answers have no text
+  const model::ExpertSource* experts = nullptr;  ///< if experts are read: asked what that took
+  KvMemory* memory = nullptr;                    ///< where prefixes are kept
+  int64_t context = 0;                           ///< longest sequence
   int32_t end_token = 0;
 };
 
+/// A request waits until it is admitted, and then begins: from there on it has a sequence.
 class Generation {
  public:
-  /// `sequence` holds a prefix of the prompt, and is busy until the generation ends. `tokenizer`
-  /// may be null: then the answer has no text.
-  /// `experts`, which may be null too, is asked what reading took.
-  Generation(int64_t number, Request request, std::shared_ptr<Sequence> sequence,
-             const text::Tokenizer* tokenizer, const model::ExpertSource* experts,
-             GenerationLimits limits);
+  /// A sequence that the request brings, which holds a prefix of the prompt, is busy until the
+  /// generation ends.
+  Generation(int64_t number, Request request, const GenerationContext& context);
   ~Generation();
+  Generation(const Generation&) = delete;
+  Generation& operator=(const Generation&) = delete;
 
   int64_t number() const { return number_; }
+  int32_t priority() const { return request_.priority; }
+  std::span<const int32_t> prompt() const { return request_.prompt; }
+  /// Most tokens that the sequence will have.
+  int64_t max_length() const;
+  bool brings_sequence() const { return request_.sequence != nullptr; }
+  /// Whether what it computes is kept for other requests.
+  bool keeps_prefixes() const { return !brings_sequence() && context_.memory->keeps_prefixes(); }
+
+  /// Notes that it waits no more. `prefix`, which may be null, is held for it until it begins.
+  void Admit(kv::PrefixCache::Item prefix);
+  /// Takes the sequence that the request brings, or a new one with the longest prefix that `memory`
+  /// now has. REQUIRES: admitted; not begun.
+  void Begin();
+  bool begun() const { return sequence_ != nullptr; }
   Sequence& sequence() { return *sequence_; }
+  /// Tokens in the sequence, or that it will begin with.
+  int64_t position() const;
 
   /// Whether the prompt is computed and one sampled token waits.
   bool decoding() const { return !completion_.tokens.empty(); }
-  /// The next tokens to compute, at most `budget`. REQUIRES: not finished, budget >= 1.
+  /// Has the prompt pause at that position, to be kept there.
+  void AddStop(int64_t position) { stops_.Add(position); }
+  /// The next tokens to compute, at most `budget`. REQUIRES: begun, not finished, budget >= 1.
   std::span<const int32_t> NextTokens(int64_t budget) const;
-  /// Notes that the first `count` of NextTokens are in the cache. Returns whether the logits of the
+  /// Notes that `tokens`, what NextTokens gave, are in the cache. Returns whether the logits of the
   /// last one are wanted.
-  bool Computed(int64_t count);
+  bool Computed(std::span<const int32_t> tokens);
   /// Draws a token from the logits of the last position and tells on_token.
   void Sample(std::span<const float> logits);
 
-  /// Ends it because NextTokens could not be computed; the cache may hold part of them.
+  /// Ends it because it cannot go on; the cache may hold part of NextTokens.
   void Fail(std::string error);
   void Cancel() { finish_ = FinishReason::kCancelled; }
   bool finished() const { return finish_.has_value(); }
   /// Lets go of the sequence and tells on_done; nothing may follow. REQUIRES: finished().
   void Report();
 
+  /// Seconds since it was admitted, or 0.
+  double running_seconds() const;
+
  private:
   using Clock = std::chrono::steady_clock;
 
-  /// Whether the sequence stays when the request ends, so that it is worth returning to.
-  bool outlived() const { return request_.sequence != nullptr; }
-  void RememberPosition();
+  /// Whether positions are kept at all: by the sequence that the request brings, or for others.
+  bool remembers() const { return brings_sequence() || keeps_prefixes(); }
+  void Remember(int64_t back);
   std::optional<FinishReason> FinishAfter(int32_t token) const;
   std::string TextOf(int32_t token);
   std::string FlushText();
+  void CompleteStats();
 
   int64_t number_;
   Request request_;
+  const GenerationContext& context_;
   std::shared_ptr<Sequence> sequence_;
-  const model::ExpertSource* experts_;
+  kv::PrefixCache::Item prefix_;
+  PromptStops stops_;
   model::ExpertStatistics experts_before_;
-  GenerationLimits limits_;
   Sampler sampler_;
   std::optional<text::StreamDecoder> decoder_;
   StopMatcher stop_matcher_;
   Completion completion_;
   std::optional<FinishReason> finish_;
-  Clock::time_point started_ = Clock::now();
-  Clock::time_point first_token_ = started_;
+  Clock::time_point submitted_ = Clock::now();
+  std::optional<Clock::time_point> admitted_;
+  Clock::time_point first_token_;
 };
 
 }  // namespace fathom::engine

@@ -69,8 +69,9 @@ struct ExpertStats {
 /// What a request took.
 struct RequestStats {
   int64_t prompt_tokens = 0;
-  int64_t cached_tokens = 0;  ///< of the prompt, already in the sequence
+  int64_t cached_tokens = 0;  ///< of the prompt, not computed: in the sequence, or kept of others
   int64_t generated_tokens = 0;
+  double queue_seconds = 0;  ///< until it was admitted
   double prefill_seconds = 0;
   double decode_seconds = 0;
   /// Taken by the sequence at the end: memory that it shares with forks counts in each of them, and
@@ -105,6 +106,12 @@ struct Request {
   /// position that it can be cut back to (see Engine::CutSequence). Null: a sequence of its own
   /// that ends with the request. A sequence serves one request at a time.
   std::shared_ptr<Sequence> sequence;
+  /// Requests of a higher priority are admitted and computed first. Among equal ones it is fair.
+  int32_t priority = 0;
+  /// Lengths of beginnings of the prompt that other prompts may share, such as the ends of its
+  /// messages. Ascending. Where these are computed they are kept for such prompts, as far as
+  /// EngineOptions::kv_memory allows, if there is no `sequence`.
+  std::vector<int64_t> boundaries;
 
   /// Called for every token, and at the end, from within Engine::Step.
   std::function<void(const TokenEvent&)> on_token;

@@ -32,7 +32,8 @@ void Sequence::CutBack(int64_t length_wanted) {
 
 void Sequence::RestoreAtOrBefore(int64_t length_wanted) {
   const kv::Snapshot* found = snapshots.FindAtOrBefore(length_wanted);
-  cache.Restore(found != nullptr ? *found : kv::Snapshot());
+  const kv::Snapshot beginning;
+  cache.Restore(found != nullptr ? *found : beginning);
   tokens.resize(static_cast<size_t>(cache.length()));
   snapshots.DropAfter(cache.length());
 }

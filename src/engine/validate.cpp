@@ -50,6 +50,13 @@ base::Status CheckOptions(const EngineOptions& options, int64_t positions) {
     return MakeError("context: {} is not between 1 and the model's {}", options.context, positions);
   if (options.batch_tokens < 1 || options.batch_tokens > 1 << 16)
     return MakeError("batch_tokens: {} is not between 1 and {}", options.batch_tokens, 1 << 16);
+  if (options.chunk_tokens < 1)
+    return MakeError("chunk_tokens: {} is below 1", options.chunk_tokens);
+  if (options.max_batch < 1) return MakeError("max_batch: {} is below 1", options.max_batch);
+  if (options.max_queue < 0 || options.max_queue > 1 << 20)
+    return MakeError("max_queue: {} is not between 0 and {}", options.max_queue, 1 << 20);
+  if (options.kv_memory > INT64_MAX)
+    return MakeError("kv_memory: {} bytes are more than there can be", options.kv_memory);
   return {};
 }
 
@@ -60,6 +67,12 @@ base::Status CheckRequest(const Request& request, const EngineInfo& info) {
   if (tokens >= info.context)
     return MakeError("prompt: {} tokens leave no room for an answer in a context of {}", tokens,
                      info.context);
+  for (size_t i = 0; i < request.boundaries.size(); ++i) {
+    const int64_t least = i == 0 ? 1 : request.boundaries[i - 1] + 1;
+    if (request.boundaries[i] < least || request.boundaries[i] > tokens)
+      return MakeError("boundaries[{}]: {} is not between {} and {}", i, request.boundaries[i],
+                       least, tokens);
+  }
   FATHOM_TRY(CheckIds(request.stop_tokens, "stop_tokens", info.vocab_size));
   for (const std::string& stop : request.stop)
     if (stop.empty()) return MakeError("stop: an empty text would end every answer");

@@ -21,9 +21,14 @@ double CountOwnBytes(const Position& position, int64_t shared) {
 }  // namespace
 
 PrefixCache::Item PrefixCache::Find(std::span<const int32_t> tokens) {
+  const Node* node = tree_.FindLongest(tokens);
+  return node == nullptr ? nullptr : node->value->position;
+}
+
+PrefixCache::Item PrefixCache::Use(std::span<const int32_t> tokens) {
   Node* node = tree_.FindLongest(tokens);
   if (node == nullptr) return nullptr;
-  Use(*node->value);
+  CountUse(*node->value);
   return node->value->position;
 }
 
@@ -39,10 +44,10 @@ void PrefixCache::Add(std::span<const int32_t> tokens, Position position) {
     node.value = Entry{.position = std::make_shared<const Position>(std::move(position))};
     ++size_;
   }
-  Use(*node.value);
+  CountUse(*node.value);
 }
 
-void PrefixCache::Use(Entry& entry) {
+void PrefixCache::CountUse(Entry& entry) const {
   ++entry.uses;
   entry.floor = floor_;
 }

@@ -21,10 +21,13 @@ class PrefixCache {
  public:
   using Item = std::shared_ptr<const Position>;
 
-  /// The longest position that `tokens` begin with, or null. Finding it is a use.
+  /// The longest position that `tokens` begin with, or null.
   Item Find(std::span<const int32_t> tokens);
 
-  /// The position of exactly these tokens, or null. No use.
+  /// The same, which counts as a use.
+  Item Use(std::span<const int32_t> tokens);
+
+  /// The position of exactly these tokens, or null.
   Item FindExact(std::span<const int32_t> tokens);
 
   /// Keeps a position that a sequence has come to. One that is there already stays and is used.
@@ -54,7 +57,7 @@ class PrefixCache {
   };
   using Node = TokenTree<Entry>::Node;
 
-  void Use(Entry& entry);
+  void CountUse(Entry& entry) const;
   static double WorthOf(const Node& node);
 
   TokenTree<Entry> tree_;

@@ -38,8 +38,8 @@ Position MakePosition(int64_t length) {
 class PrefixCacheTest : public testing::Test {
  protected:
   void Add(const Tokens& tokens) { cache_.Add(tokens, MakePosition(std::ssize(tokens))); }
-  int64_t Find(const Tokens& tokens) {
-    const auto item = cache_.Find(tokens);
+  int64_t Use(const Tokens& tokens) {
+    const auto item = cache_.Use(tokens);
     return item == nullptr ? 0 : item->length();
   }
 
@@ -47,12 +47,13 @@ class PrefixCacheTest : public testing::Test {
 };
 
 TEST_F(PrefixCacheTest, FindsTheLongestPosition) {
-  EXPECT_EQ(Find(Count(0, 50)), 0);
+  EXPECT_EQ(Use(Count(0, 50)), 0);
   Add(Count(0, 20));
   Add(Count(0, 40));
-  EXPECT_EQ(Find(Count(0, 50)), 40);
-  EXPECT_EQ(Find(Count(0, 39)), 20);
-  EXPECT_EQ(Find(Count(1, 50)), 0);
+  EXPECT_EQ(Use(Count(0, 50)), 40);
+  EXPECT_EQ(Use(Count(0, 39)), 20);
+  EXPECT_EQ(Use(Count(1, 50)), 0);
+  EXPECT_EQ(cache_.Find(Count(0, 39))->length(), 20);
   EXPECT_EQ(cache_.FindExact(Count(0, 20))->length(), 20);
   EXPECT_EQ(cache_.FindExact(Count(0, 21)), nullptr);
   EXPECT_EQ(cache_.size(), 2);
@@ -63,10 +64,10 @@ TEST_F(PrefixCacheTest, GivesUpWhatSavesLeastForItsBytes) {
   Add(Count(1000, 20));
   Add(Count(0, 499));  // beside the first it saves 499 tokens, and its rows are shared
   EXPECT_TRUE(cache_.EvictLeast());
-  EXPECT_EQ(Find(Count(0, 600)), 499) << "a token, for a snapshot";
+  EXPECT_EQ(Use(Count(0, 600)), 499) << "a token, for a snapshot";
   EXPECT_TRUE(cache_.EvictLeast());
-  EXPECT_EQ(Find(Count(1000, 50)), 0);
-  EXPECT_EQ(Find(Count(0, 499)), 499);
+  EXPECT_EQ(Use(Count(1000, 50)), 0);
+  EXPECT_EQ(Use(Count(0, 499)), 499);
   EXPECT_TRUE(cache_.EvictLeast());
   EXPECT_FALSE(cache_.EvictLeast());
   EXPECT_EQ(cache_.size(), 0);
@@ -76,15 +77,15 @@ TEST_F(PrefixCacheTest, WhatIsUsedOftenStays) {
   Add(Count(0, 100));
   Add(Count(1000, 100));
   Add(Count(2000, 100));
-  Find(Count(0, 100));
-  Find(Count(2000, 100));
+  Use(Count(0, 100));
+  Use(Count(2000, 100));
   EXPECT_TRUE(cache_.EvictLeast());
-  EXPECT_EQ(Find(Count(1000, 100)), 0);
+  EXPECT_EQ(Use(Count(1000, 100)), 0);
 }
 
 TEST_F(PrefixCacheTest, WhatWasUsedOftenLongAgoGoesInTheEnd) {
   Add(Count(0, 100));
-  for (int i = 0; i < 20; ++i) Find(Count(0, 100));
+  for (int i = 0; i < 20; ++i) Use(Count(0, 100));
   int32_t newest = 0;
   int survived = 0;
   while (cache_.FindExact(Count(0, 100)) != nullptr) {
@@ -94,14 +95,14 @@ TEST_F(PrefixCacheTest, WhatWasUsedOftenLongAgoGoesInTheEnd) {
     ASSERT_LT(++survived, 100);
   }
   EXPECT_GT(survived, 10);
-  EXPECT_EQ(Find(Count(newest, 100)), 100);
+  EXPECT_EQ(Use(Count(newest, 100)), 100);
 }
 
 TEST_F(PrefixCacheTest, WhatSomebodyHoldsStays) {
   Add(Count(0, 100));
   const auto held = cache_.FindExact(Count(0, 100));
   EXPECT_FALSE(cache_.EvictLeast());
-  EXPECT_EQ(Find(Count(0, 100)), 100);
+  EXPECT_EQ(Use(Count(0, 100)), 100);
 }
 
 TEST_F(PrefixCacheTest, AddingAgainIsAUse) {
@@ -110,7 +111,7 @@ TEST_F(PrefixCacheTest, AddingAgainIsAUse) {
   Add(Count(0, 100));
   EXPECT_EQ(cache_.size(), 2);
   EXPECT_TRUE(cache_.EvictLeast());
-  EXPECT_EQ(Find(Count(0, 100)), 100);
+  EXPECT_EQ(Use(Count(0, 100)), 100);
 }
 
 TEST_F(PrefixCacheTest, NamesTheEndsOfAllPaths) {

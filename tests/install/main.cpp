@@ -32,7 +32,8 @@ int main(int argc, char** argv) {
   request.max_tokens = 8;
   request.sampling.temperature = 0;
   request.on_done = [&](const Completion& completion) { answer = completion.text; };
-  if (!opened.engine->Submit(std::move(request), &error)) return Fail(error);
+  const Submission submitted = opened.engine->Submit(std::move(request));
+  if (!submitted.number) return Fail(submitted.error);
   while (opened.engine->Step()) {
   }
   if (answer != "3257") return Fail("expected 3257, got \"" + answer + "\"");
