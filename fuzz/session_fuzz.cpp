@@ -1,8 +1,9 @@
-// Any bytes are a session or an error, also with checksums that fit, and what is accepted is
-// written again as the same bytes.
+// Any bytes are a session or an error, also with checksums that fit and on top of another session,
+// and what is accepted is written again as the same bytes.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "base/check.h"
@@ -23,19 +24,33 @@ kv::SequenceCache EmptyCache() {
   return kv::SequenceCache({plain, csa, hca, plain}, 3);
 }
 
-void ReadAndCompare(const std::vector<std::byte>& file) {
+// A sequence of 20 tokens, all zero.
+kv::Session MakeParent() {
+  kv::Session parent{.cache = EmptyCache(), .tokens = std::vector<int32_t>(20)};
+  for (int64_t l = 0; l < parent.cache.layer_count(); ++l) {
+    kv::LayerCache& layer = parent.cache.layer(l);
+    layer.rows.Append(layer.shape.RowCount(20));
+    layer.index_tiles.Append(layer.shape.TileCount(20));
+  }
+  return parent;
+}
+
+void ReadAndCompare(const std::vector<std::byte>& file, kv::Session parent) {
   const kv::SessionModel model = {.fingerprint = {}, .vocab_size = 100};
-  const auto session = kv::ReadSession(file, "fuzz", model, EmptyCache());
+  const auto head = kv::ReadSessionHead(file, "fuzz", model, parent.cache);
+  const auto session = kv::ReadSession(file, "fuzz", model, std::move(parent));
   if (!session.ok()) {
     FATHOM_CHECK(session.error().message.find('\n') == std::string::npos);
     return;
   }
+  FATHOM_CHECK(head.ok());
   std::vector<std::byte> again;
   const auto written = kv::WriteSession({.cache = session->cache,
                                          .tokens = session->tokens,
                                          .note = session->note,
                                          .snapshots = session->snapshots,
-                                         .fingerprint = model.fingerprint},
+                                         .fingerprint = model.fingerprint,
+                                         .parent = head->parent},
                                         [&](std::span<const std::byte> bytes) {
                                           again.insert(again.end(), bytes.begin(), bytes.end());
                                           return base::Status();
@@ -48,8 +63,10 @@ void ReadAndCompare(const std::vector<std::byte>& file) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   std::vector<std::byte> file(size);
   std::copy_n(reinterpret_cast<const std::byte*>(data), size, file.begin());
-  ReadAndCompare(file);
-  fathom::kv::RepairChecksums(&file);
-  ReadAndCompare(file);
+  for (int repaired = 0; repaired < 2; ++repaired) {
+    ReadAndCompare(file, {.cache = EmptyCache()});
+    ReadAndCompare(file, MakeParent());
+    fathom::kv::RepairChecksums(&file);
+  }
   return 0;
 }

@@ -51,6 +51,11 @@ class SectionReader {
   size_t remaining() const { return entries_.size() - next_; }
   const std::string& source() const { return source_; }
 
+  /// Whether there is a next section of that name.
+  bool NextIs(SectionName name) const {
+    return next_ < entries_.size() && entries_[next_].name == name;
+  }
+
   /// The bytes of the next section, which must be `name` and match its checksum.
   base::Result<std::span<const std::byte>> Next(SectionName name);
 

@@ -132,6 +132,8 @@ class SequenceCache {
   bool HasFiniteProjections(const Snapshot& snapshot) const;
 
   CacheBytes bytes() const;
+  /// Null: nobody counts.
+  const std::shared_ptr<MemoryMeter>& meter() const { return meter_; }
 
  private:
   SequenceCache(std::vector<LayerCache> layers, int64_t main_layers,

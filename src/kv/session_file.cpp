@@ -19,6 +19,7 @@ constexpr uint32_t kNote = 3;
 constexpr uint32_t kRows = 4;
 constexpr uint32_t kIndexTiles = 5;
 constexpr uint32_t kSnapshot = 6;
+constexpr uint32_t kParent = 7;  // after kLayout
 
 struct Lengths {
   uint64_t main = 0;
@@ -59,32 +60,43 @@ std::vector<std::byte> DescribeLayers(const SequenceCache& cache) {
   return out;
 }
 
-// Calls visit(Bytes) for each run of records that lie together.
+// Calls visit(Bytes) for each run of records that lie together, from record `first` on.
 template <typename Records, typename Visit>
-void VisitPages(Records& records, Visit&& visit) {
-  for (int64_t first = 0; first < records.size(); first += records.records_per_page()) {
-    const int64_t count = std::min(records.records_per_page(), records.size() - first);
+void VisitPages(Records& records, int64_t first, Visit&& visit) {
+  while (first < records.size()) {
+    const int64_t page_end = (first / records.records_per_page() + 1) * records.records_per_page();
+    const int64_t count = std::min(page_end, records.size()) - first;
     visit(std::span(records.record(first), static_cast<size_t>(count * records.record_bytes())));
+    first += count;
   }
 }
 
-Section RecordsSection(uint32_t kind, int64_t layer, const PagedRecords& records) {
-  Section section{{kind, static_cast<uint32_t>(layer)}, {}};
-  VisitPages(records, [&](Bytes page) { section.Add(page); });
+Section RecordsSection(SectionName name, const PagedRecords& records, int64_t first) {
+  Section section{name, {}};
+  VisitPages(records, first, [&](Bytes page) { section.Add(page); });
   return section;
+}
+
+// The first tile that a session writes that goes on from `length` tokens: the last one of those may
+// have got more keys.
+int64_t FirstTile(const LayerShape& shape, int64_t length) {
+  return shape.RowCount(length) / numerics::kIndexTile;
 }
 
 class SessionReader {
  public:
-  SessionReader(SectionReader sections, const SessionModel& model, SequenceCache empty)
-      : sections_(std::move(sections)), model_(model), session_{std::move(empty), {}, {}, {}} {}
+  SessionReader(SectionReader sections, const SessionModel& model, const SequenceCache& like)
+      : sections_(std::move(sections)), model_(model), layers_(DescribeLayers(like)) {}
 
-  base::Result<Session> Read();
+  base::Result<SessionHead> ReadHead();
+  base::Result<Session> Read(Session parent, SessionPart part);
 
  private:
   base::Status ReadLayout();
+  base::Status ReadParent();
   base::Status ReadTokens();
-  base::Status ReadRecords(SectionName name, PagedRecords& records, int64_t count);
+  base::Status TakeParent(Session parent);
+  base::Status ReadRecords(SectionName name, PagedRecords& records, int64_t first, int64_t end);
   base::Status ReadLayer(int64_t layer);
   base::Status ReadSnapshot(uint32_t index);
   base::Status CheckUnusedKeys(int64_t layer) const;
@@ -97,29 +109,41 @@ class SessionReader {
 
   SectionReader sections_;
   const SessionModel& model_;
-  Session session_;
+  std::vector<std::byte> layers_;
+  SessionHead head_;
   Lengths lengths_;
+  Lengths parent_;  // 0 without one
   uint32_t snapshot_count_ = 0;
+  std::optional<Session> result_;
   // The last index tile of each layer as the file has it.
   std::vector<Bytes> last_tiles_;
 };
 
-base::Result<Session> SessionReader::Read() {
+base::Result<SessionHead> SessionReader::ReadHead() {
   FATHOM_TRY(ReadLayout());
+  FATHOM_TRY(ReadParent());
   FATHOM_TRY(ReadTokens());
+  return std::move(head_);
+}
+
+base::Result<Session> SessionReader::Read(Session parent, SessionPart part) {
+  FATHOM_ASSIGN(const SessionHead head, ReadHead());
+  FATHOM_TRY(TakeParent(std::move(parent)));
+  Session& session = *result_;
+  session.tokens.insert(session.tokens.end(), head.tokens.begin(), head.tokens.end());
   FATHOM_ASSIGN(const Bytes note, sections_.Next({kNote, 0}));
-  session_.note.assign(reinterpret_cast<const char*>(note.data()), note.size());
-  for (int64_t l = 0; l < session_.cache.layer_count(); ++l) FATHOM_TRY(ReadLayer(l));
+  session.note.assign(reinterpret_cast<const char*>(note.data()), note.size());
+  for (int64_t l = 0; l < session.cache.layer_count(); ++l) FATHOM_TRY(ReadLayer(l));
+  if (part == SessionPart::kRows) return std::move(session);
   for (uint32_t i = 0; i < snapshot_count_; ++i) FATHOM_TRY(ReadSnapshot(i));
   if (sections_.remaining() > 0) return Damaged("sections that belong to nothing");
-  session_.cache.Restore(*session_.snapshots.back());
-  for (int64_t l = 0; l < session_.cache.layer_count(); ++l) FATHOM_TRY(CheckUnusedKeys(l));
-  return std::move(session_);
+  session.cache.Restore(*session.snapshots.back());
+  for (int64_t l = 0; l < session.cache.layer_count(); ++l) FATHOM_TRY(CheckUnusedKeys(l));
+  return std::move(session);
 }
 
 base::Status SessionReader::ReadLayout() {
   FATHOM_ASSIGN(Bytes bytes, sections_.Next({kLayout, 0}));
-  const std::vector<std::byte> layers = DescribeLayers(session_.cache);
   const auto& fingerprint = model_.fingerprint;
   if (bytes.size() < fingerprint.size() + kLengthsBytes + 4) return Damaged("no layout");
   if (!std::equal(fingerprint.begin(), fingerprint.end(), bytes.begin()))
@@ -127,7 +151,7 @@ base::Status SessionReader::ReadLayout() {
   bytes = bytes.subspan(fingerprint.size());
   lengths_ = TakeLengths(&bytes);
   snapshot_count_ = TakeInteger<uint32_t>(&bytes);
-  if (!std::equal(bytes.begin(), bytes.end(), layers.begin(), layers.end()))
+  if (!std::equal(bytes.begin(), bytes.end(), layers_.begin(), layers_.end()))
     return Damaged("its layers are not those of the model");
   if (lengths_.mtp > lengths_.main) return Damaged("the MTP layers are ahead of the others");
   if (snapshot_count_ == 0 || snapshot_count_ > sections_.remaining())
@@ -135,11 +159,29 @@ base::Status SessionReader::ReadLayout() {
   return {};
 }
 
+base::Status SessionReader::ReadParent() {
+  if (!sections_.NextIs({kParent, 0})) return {};
+  FATHOM_ASSIGN(Bytes bytes, sections_.Next({kParent, 0}));
+  SessionParent parent;
+  if (bytes.size() != parent.id.size() + kLengthsBytes) return Damaged("no parent");
+  std::copy_n(bytes.begin(), parent.id.size(), parent.id.begin());
+  bytes = bytes.subspan(parent.id.size());
+  parent_ = TakeLengths(&bytes);
+  if (parent_.main == 0 || parent_.main >= lengths_.main || parent_.mtp > parent_.main ||
+      parent_.mtp > lengths_.mtp)
+    return Damaged("it does not go on from its parent");
+  parent.length = static_cast<int64_t>(parent_.main);
+  parent.mtp_length = static_cast<int64_t>(parent_.mtp);
+  head_.parent = parent;
+  return {};
+}
+
 base::Status SessionReader::ReadTokens() {
   FATHOM_ASSIGN(const Bytes bytes, sections_.Next({kTokens, 0}));
-  if (bytes.size() % sizeof(int32_t) != 0 || bytes.size() / sizeof(int32_t) != lengths_.main)
-    return Damaged("{} bytes of token ids for a length of {}", bytes.size(), lengths_.main);
-  std::vector<int32_t>& tokens = session_.tokens;
+  const uint64_t count = lengths_.main - parent_.main;
+  if (bytes.size() % sizeof(int32_t) != 0 || bytes.size() / sizeof(int32_t) != count)
+    return Damaged("{} bytes of token ids for a length of {}", bytes.size(), count);
+  std::vector<int32_t>& tokens = head_.tokens;
   tokens.resize(bytes.size() / sizeof(int32_t));
   if (!tokens.empty()) std::memcpy(tokens.data(), bytes.data(), bytes.size());
   const auto wrong =
@@ -148,27 +190,43 @@ base::Status SessionReader::ReadTokens() {
   return Damaged("token {} is {}, which is not in the vocabulary", wrong - tokens.begin(), *wrong);
 }
 
-base::Status SessionReader::ReadLayer(int64_t layer) {
-  LayerCache& cache = session_.cache.layer(layer);
-  const auto index = static_cast<uint32_t>(layer);
-  const bool is_main = layer < session_.cache.main_layers();
-  const auto length = static_cast<int64_t>(is_main ? lengths_.main : lengths_.mtp);
-  if (cache.shape.compress_ratio > 0)
-    FATHOM_TRY(ReadRecords({kRows, index}, cache.rows, cache.shape.RowCount(length)));
-  last_tiles_.emplace_back();
-  if (cache.shape.index_dim == 0) return {};
-  return ReadRecords({kIndexTiles, index}, cache.index_tiles, cache.shape.TileCount(length));
+base::Status SessionReader::TakeParent(Session parent) {
+  if (parent.tokens.size() != parent_.main)
+    return MakeError("{}: goes on from {} tokens of another file", sections_.source(),
+                     parent_.main);
+  parent.snapshots.clear();
+  result_ = std::move(parent);
+  return {};
 }
 
-base::Status SessionReader::ReadRecords(SectionName name, PagedRecords& records, int64_t count) {
+base::Status SessionReader::ReadLayer(int64_t layer) {
+  LayerCache& cache = result_->cache.layer(layer);
+  const LayerShape& shape = cache.shape;
+  const auto index = static_cast<uint32_t>(layer);
+  const bool is_main = layer < result_->cache.main_layers();
+  const auto length = static_cast<int64_t>(is_main ? lengths_.main : lengths_.mtp);
+  const auto first = static_cast<int64_t>(is_main ? parent_.main : parent_.mtp);
+  if (shape.compress_ratio > 0)
+    FATHOM_TRY(
+        ReadRecords({kRows, index}, cache.rows, shape.RowCount(first), shape.RowCount(length)));
+  last_tiles_.emplace_back();
+  if (shape.index_dim == 0) return {};
+  return ReadRecords({kIndexTiles, index}, cache.index_tiles, FirstTile(shape, first),
+                     shape.TileCount(length));
+}
+
+base::Status SessionReader::ReadRecords(SectionName name, PagedRecords& records, int64_t first,
+                                        int64_t end) {
   FATHOM_ASSIGN(Bytes bytes, sections_.Next(name));
-  // The count is at most the number of tokens, which the file was long enough to hold.
-  if (bytes.size() != static_cast<uint64_t>(count * records.record_bytes()))
-    return Damaged("{} bytes for {} records of layer {}", bytes.size(), count, name.index);
-  if (name.kind == kIndexTiles && count > 0)
+  // There are at most as many as tokens, which the file was long enough to hold.
+  if (bytes.size() != static_cast<uint64_t>((end - first) * records.record_bytes()))
+    return Damaged("{} bytes for {} records of layer {}", bytes.size(), end - first, name.index);
+  if (records.size() < first) return Damaged("its parent lacks records of layer {}", name.index);
+  if (name.kind == kIndexTiles && end > first)
     last_tiles_.back() = bytes.last(static_cast<size_t>(records.record_bytes()));
-  records.Append(count);
-  VisitPages(records, [&](std::span<std::byte> page) {
+  records.Truncate(first);
+  records.Append(end - first);
+  VisitPages(records, first, [&](std::span<std::byte> page) {
     std::memcpy(page.data(), bytes.data(), page.size());
     bytes = bytes.subspan(page.size());
   });
@@ -179,11 +237,14 @@ base::Status SessionReader::ReadSnapshot(uint32_t index) {
   FATHOM_ASSIGN(Bytes bytes, sections_.Next({kSnapshot, index}));
   if (bytes.size() < kLengthsBytes) return Damaged("position {} has no length", index);
   const Lengths lengths = TakeLengths(&bytes);
-  const auto& earlier = session_.snapshots;
+  const auto& earlier = result_->snapshots;
   const bool is_last = index + 1 == snapshot_count_;
-  const bool in_order =
-      earlier.empty() || (lengths.main > static_cast<uint64_t>(earlier.back()->length) &&
-                          lengths.mtp >= static_cast<uint64_t>(earlier.back()->mtp_length));
+  const Lengths before = earlier.empty()
+                             ? parent_
+                             : Lengths{static_cast<uint64_t>(earlier.back()->length),
+                                       static_cast<uint64_t>(earlier.back()->mtp_length)};
+  const bool is_first = earlier.empty() && !head_.parent;
+  const bool in_order = is_first || (lengths.main > before.main && lengths.mtp >= before.mtp);
   const bool fits = is_last ? lengths.main == lengths_.main && lengths.mtp == lengths_.mtp
                             : lengths.main < lengths_.main && lengths.mtp <= lengths_.mtp;
   if (!in_order || !fits || lengths.mtp > lengths.main)
@@ -191,13 +252,14 @@ base::Status SessionReader::ReadSnapshot(uint32_t index) {
   auto snapshot = std::make_shared<Snapshot>();
   snapshot->length = static_cast<int64_t>(lengths.main);
   snapshot->mtp_length = static_cast<int64_t>(lengths.mtp);
-  const int64_t wanted = session_.cache.SnapshotBytes(snapshot->length, snapshot->mtp_length);
+  const int64_t wanted = result_->cache.SnapshotBytes(snapshot->length, snapshot->mtp_length);
   if (std::ssize(bytes) != wanted)
     return Damaged("position {} has {} bytes of state instead of {}", index, bytes.size(), wanted);
   snapshot->state.assign(bytes.begin(), bytes.end());
-  if (!session_.cache.HasFiniteProjections(*snapshot))
+  snapshot->metered = MeteredBytes(result_->cache.meter(), snapshot->bytes());
+  if (!result_->cache.HasFiniteProjections(*snapshot))
     return Damaged("position {} holds a projection that is NaN or infinite", index);
-  session_.snapshots.push_back(std::move(snapshot));
+  result_->snapshots.push_back(std::move(snapshot));
   return {};
 }
 
@@ -205,7 +267,7 @@ base::Status SessionReader::ReadSnapshot(uint32_t index) {
 base::Status SessionReader::CheckUnusedKeys(int64_t layer) const {
   const Bytes tile = last_tiles_[static_cast<size_t>(layer)];
   if (tile.empty()) return {};
-  const PagedRecords& tiles = session_.cache.layer(layer).index_tiles;
+  const PagedRecords& tiles = result_->cache.layer(layer).index_tiles;
   if (std::memcmp(tiles.record(tiles.size() - 1), tile.data(), tile.size()) == 0) return {};
   return Damaged("the last tile of layer {} holds keys that are not there yet", layer);
 }
@@ -221,15 +283,26 @@ base::Status WriteSession(const SessionView& session, ByteSink sink) {
   PutInteger(static_cast<uint32_t>(session.snapshots.size()), &layout);
   const std::vector<std::byte> layers = DescribeLayers(cache);
 
+  const SessionParent parent = session.parent.value_or(SessionParent());
+  FATHOM_CHECK(!session.parent || (parent.length > 0 && parent.length < cache.length()));
+  std::vector<std::byte> parent_bytes(parent.id.begin(), parent.id.end());
+  PutLengths(parent.length, parent.mtp_length, &parent_bytes);
+
   std::vector<Section> sections;
   sections.push_back({{kLayout, 0}, {layout, layers}});
-  sections.push_back({{kTokens, 0}, {std::as_bytes(session.tokens)}});
+  if (session.parent) sections.push_back({{kParent, 0}, {parent_bytes}});
+  const auto tokens = session.tokens.subspan(static_cast<size_t>(parent.length));
+  sections.push_back({{kTokens, 0}, {std::as_bytes(tokens)}});
   sections.push_back({{kNote, 0}, {std::as_bytes(std::span(session.note))}});
   for (int64_t l = 0; l < cache.layer_count(); ++l) {
     const LayerCache& layer = cache.layer(l);
-    if (layer.shape.compress_ratio > 0) sections.push_back(RecordsSection(kRows, l, layer.rows));
+    const auto index = static_cast<uint32_t>(l);
+    const int64_t first = l < cache.main_layers() ? parent.length : parent.mtp_length;
+    if (layer.shape.compress_ratio > 0)
+      sections.push_back(RecordsSection({kRows, index}, layer.rows, layer.shape.RowCount(first)));
     if (layer.shape.index_dim > 0)
-      sections.push_back(RecordsSection(kIndexTiles, l, layer.index_tiles));
+      sections.push_back(
+          RecordsSection({kIndexTiles, index}, layer.index_tiles, FirstTile(layer.shape, first)));
   }
   std::vector<std::vector<std::byte>> heads(session.snapshots.size());
   for (size_t i = 0; i < heads.size(); ++i) {
@@ -241,10 +314,17 @@ base::Status WriteSession(const SessionView& session, ByteSink sink) {
 }
 
 base::Result<Session> ReadSession(std::span<const std::byte> file, const std::string& source,
-                                  const SessionModel& model, SequenceCache empty) {
-  FATHOM_CHECK(empty.length() == 0);
+                                  const SessionModel& model, Session parent, SessionPart part) {
   FATHOM_ASSIGN(SectionReader sections, SectionReader::Open(file, source));
-  return SessionReader(std::move(sections), model, std::move(empty)).Read();
+  SessionReader reader(std::move(sections), model, parent.cache);
+  return reader.Read(std::move(parent), part);
+}
+
+base::Result<SessionHead> ReadSessionHead(std::span<const std::byte> file,
+                                          const std::string& source, const SessionModel& model,
+                                          const SequenceCache& empty) {
+  FATHOM_ASSIGN(SectionReader sections, SectionReader::Open(file, source));
+  return SessionReader(std::move(sections), model, empty).ReadHead();
 }
 
 }  // namespace fathom::kv

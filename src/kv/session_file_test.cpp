@@ -105,7 +105,7 @@ File Write(const SessionView& view) {
 }
 
 base::Result<Session> Read(const File& file) {
-  return ReadSession(file, "FILE", kModel, EmptyCache());
+  return ReadSession(file, "FILE", kModel, {.cache = EmptyCache()});
 }
 
 // The reason why a file is refused, or "accepted".
@@ -144,6 +144,82 @@ TEST(SessionFile, GivesBackWhatWasWritten) {
   }
 }
 
+// A sequence, in a file that ends at its first snapshot and one that goes on from there.
+struct Chain {
+  explicit Chain(int64_t length) : whole(length), half(whole.cache.Fork()) {
+    half.Restore(*whole.snapshots[0]);
+    const auto tokens = std::span(whole.tokens).first(static_cast<size_t>(half.length()));
+    first = Write({.cache = half,
+                   .tokens = tokens,
+                   .note = {},
+                   .snapshots = std::span(whole.snapshots).first(1),
+                   .fingerprint = kFingerprint});
+    second = Write(SecondView());
+  }
+  SessionView SecondView() const {
+    return {.cache = whole.cache,
+            .tokens = whole.tokens,
+            .note = whole.note,
+            .snapshots = std::span(whole.snapshots).subspan(1),
+            .fingerprint = kFingerprint,
+            .parent = SessionParent{
+                .id = {std::byte{9}}, .length = half.length(), .mtp_length = half.mtp_length()}};
+  }
+
+  Sample whole;
+  SequenceCache half;
+  File first;
+  File second;
+};
+
+TEST(SessionFile, AFileGoesOnFromAnother) {
+  for (const int64_t length : {2, 9, 17, 64, 77, 128, 129, 5000}) {
+    const Chain chain(length);
+    EXPECT_LT(chain.second.size(), Write(chain.whole.view()).size());
+    const auto head = ReadSessionHead(chain.second, "FILE", kModel, EmptyCache());
+    ASSERT_TRUE(head.ok()) << head.error().message;
+    EXPECT_EQ(head->parent, chain.SecondView().parent);
+    EXPECT_EQ(std::ssize(head->tokens), length - chain.half.length());
+
+    for (const SessionPart part : {SessionPart::kAll, SessionPart::kRows}) {
+      auto first = ReadSession(chain.first, "FILE", kModel, {.cache = EmptyCache()}, part);
+      ASSERT_TRUE(first.ok()) << first.error().message;
+      const auto second = ReadSession(chain.second, "FILE", kModel, std::move(*first));
+      ASSERT_TRUE(second.ok()) << second.error().message;
+      EXPECT_TRUE(Write({.cache = second->cache,
+                         .tokens = second->tokens,
+                         .note = second->note,
+                         .snapshots = second->snapshots,
+                         .fingerprint = kFingerprint}) ==
+                  Write({.cache = chain.whole.cache,
+                         .tokens = chain.whole.tokens,
+                         .note = chain.whole.note,
+                         .snapshots = std::span(chain.whole.snapshots).subspan(1),
+                         .fingerprint = kFingerprint}))
+          << length;
+    }
+  }
+}
+
+TEST(SessionFile, AFileThatGoesOnNeedsItsParent) {
+  const Chain chain(77);
+  EXPECT_EQ(Refusal(chain.second), "FILE: goes on from 38 tokens of another file");
+  const auto other = Read(Chain(79).first);
+  ASSERT_TRUE(other.ok());
+  EXPECT_EQ(std::ssize(other->tokens), 39);
+  // A parent of the right length whose rows are not there.
+  const auto hollow = ReadSession(chain.second, "FILE", kModel,
+                                  {.cache = EmptyCache(), .tokens = std::vector<int32_t>(38)});
+  EXPECT_THAT(hollow.error().message, HasSubstr("its parent lacks records of layer 1"));
+  File lie = chain.second;
+  StoreAt<uint64_t>(&lie, FindSections(lie)[1] + 16, 77);
+  RepairChecksums(&lie);
+  EXPECT_THAT(Refusal(lie), HasSubstr("does not go on from its parent"));
+  StoreAt<uint64_t>(&lie, FindSections(lie)[1] + 16, 0);
+  RepairChecksums(&lie);
+  EXPECT_THAT(Refusal(lie), HasSubstr("does not go on from its parent"));
+}
+
 TEST(SessionFile, EveryFlippedByteIsRefused) {
   File file = Write(Sample(21).view());
   ASSERT_LT(file.size(), 1U << 16);
@@ -172,11 +248,11 @@ TEST(SessionFile, SaysWhatDoesNotFit) {
   const File file = Write(sample.view());
   SessionModel other = kModel;
   other.fingerprint[7] = std::byte{9};
-  EXPECT_EQ(ReadSession(file, "FILE", other, EmptyCache()).error().message,
+  EXPECT_EQ(ReadSession(file, "FILE", other, {.cache = EmptyCache()}).error().message,
             "FILE: belongs to another checkpoint");
-  EXPECT_THAT(ReadSession(file, "FILE", kModel, EmptyCache(4)).error().message,
+  EXPECT_THAT(ReadSession(file, "FILE", kModel, {.cache = EmptyCache(4)}).error().message,
               HasSubstr("its layers are not those of the model"));
-  EXPECT_THAT(ReadSession(file, "FILE", {kFingerprint, 3}, EmptyCache()).error().message,
+  EXPECT_THAT(ReadSession(file, "FILE", {kFingerprint, 3}, {.cache = EmptyCache()}).error().message,
               HasSubstr("is not in the vocabulary"));
   File newer = file;
   StoreAt<uint32_t>(&newer, 8, 2);
