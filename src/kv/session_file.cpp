@@ -88,7 +88,8 @@ class SessionReader {
   SessionReader(SectionReader sections, const SessionModel& model, const SequenceCache& like)
       : sections_(std::move(sections)), model_(model), layers_(DescribeLayers(like)) {}
 
-  base::Result<SessionHead> ReadHead();
+  base::Status ReadHead();
+  SessionHead TakeHead() { return std::move(head_); }
   base::Result<Session> Read(Session parent, SessionPart part);
 
  private:
@@ -119,18 +120,19 @@ class SessionReader {
   std::vector<Bytes> last_tiles_;
 };
 
-base::Result<SessionHead> SessionReader::ReadHead() {
+base::Status SessionReader::ReadHead() {
   FATHOM_TRY(ReadLayout());
   FATHOM_TRY(ReadParent());
   FATHOM_TRY(ReadTokens());
-  return std::move(head_);
+  head_.mtp_length = static_cast<int64_t>(lengths_.mtp);
+  return {};
 }
 
 base::Result<Session> SessionReader::Read(Session parent, SessionPart part) {
-  FATHOM_ASSIGN(const SessionHead head, ReadHead());
+  FATHOM_TRY(ReadHead());
   FATHOM_TRY(TakeParent(std::move(parent)));
   Session& session = *result_;
-  session.tokens.insert(session.tokens.end(), head.tokens.begin(), head.tokens.end());
+  session.tokens.insert(session.tokens.end(), head_.tokens.begin(), head_.tokens.end());
   FATHOM_ASSIGN(const Bytes note, sections_.Next({kNote, 0}));
   session.note.assign(reinterpret_cast<const char*>(note.data()), note.size());
   for (int64_t l = 0; l < session.cache.layer_count(); ++l) FATHOM_TRY(ReadLayer(l));
@@ -324,7 +326,9 @@ base::Result<SessionHead> ReadSessionHead(std::span<const std::byte> file,
                                           const std::string& source, const SessionModel& model,
                                           const SequenceCache& empty) {
   FATHOM_ASSIGN(SectionReader sections, SectionReader::Open(file, source));
-  return SessionReader(std::move(sections), model, empty).ReadHead();
+  SessionReader reader(std::move(sections), model, empty);
+  FATHOM_TRY(reader.ReadHead());
+  return reader.TakeHead();
 }
 
 }  // namespace fathom::kv

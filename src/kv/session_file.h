@@ -75,6 +75,7 @@ base::Result<Session> ReadSession(std::span<const std::byte> file, const std::st
 struct SessionHead {
   std::optional<SessionParent> parent;
   std::vector<int32_t> tokens;  ///< those after the parent's
+  int64_t mtp_length = 0;       ///< tokens that its MTP layers have seen
 };
 
 /// Reads the head of a session of sequences like `empty`. Errors as ReadSession, as far as it
