@@ -78,6 +78,9 @@ class CompletionParser {
   /// What was parsed so far; all of it after Finish.
   const Completion& completion() const { return completion_; }
 
+  /// Whether what comes next belongs to the reasoning.
+  bool in_reasoning() const { return in_reasoning_; }
+
  private:
   enum class State { kText, kMarkup, kValueStart, kValue, kAfterBlock };
   enum class Sink { kString, kJson, kStray };

@@ -656,7 +656,7 @@ TEST(CompletionParser, UndoesTheEncoder) {
       }
       call.arguments = PrintJson(Json(std::move(arguments)));
     }
-    const std::string content = "x" + MakeText(&random, "\n");
+    const std::string content = std::string("x") + MakeText(&random, "\n");
     Prompt prompt;
     AppendToolCalls(calls, &prompt);
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <span>
 
-#include "text/json_field.h"
+#include "text/field.h"
 
 namespace fathom::text {
 namespace {
@@ -11,12 +11,6 @@ namespace {
 using base::MakeError;
 using base::Result;
 using base::Status;
-
-template <typename Value>
-struct Named {
-  std::string_view name;
-  Value value;
-};
 
 constexpr Named<Role> kRoles[] = {
     {"system", Role::kSystem}, {"developer", Role::kDeveloper},
@@ -34,61 +28,8 @@ constexpr Named<Task> kTasks[] = {
     {"extracted_url", Task::kExtractedUrl},
 };
 
-// A value in the file and the path to it, for errors.
-struct Field {
-  const Json* json = nullptr;  // nullptr if the field is missing
-  std::string path;
-
-  bool IsMissing() const { return json == nullptr; }
-  bool IsMissingOrNull() const { return json == nullptr || json->IsNull(); }
-
-  Field Member(std::string_view key) const {
-    return {json == nullptr ? nullptr : json->Find(key),
-            path.empty() ? std::string(key) : fmt::format("{}.{}", path, key)};
-  }
-  Field Item(size_t index) const {
-    return {&(*json->AsArray())[index], fmt::format("{}[{}]", path, index)};
-  }
-  base::Error Fail(std::string_view what) const { return MakeError("{}: {}", path, what); }
-  base::Error FailKind(std::string_view wanted) const {
-    if (IsMissing()) return Fail("missing");
-    return Fail(fmt::format("expected {}, found {}", wanted, json->KindName()));
-  }
-};
-
-Result<std::string> ReadText(const Field& field) {
-  if (field.IsMissing() || field.json->AsString() == nullptr) return field.FailKind("a string");
-  return *field.json->AsString();
-}
-
-Result<std::string> ReadOptionalText(const Field& field) {
-  if (field.IsMissingOrNull()) return std::string();
-  return ReadText(field);
-}
-
-/// The length of an optional list.
-Result<size_t> CountItems(const Field& field) {
-  if (field.IsMissingOrNull()) return size_t{0};
-  if (field.json->AsArray() == nullptr) return field.FailKind("a list");
-  return field.json->AsArray()->size();
-}
-
-template <typename Value>
-Result<Value> ReadName(const Field& field, std::span<const Named<Value>> names) {
-  FATHOM_ASSIGN(const std::string text, ReadText(field));
-  for (const Named<Value>& named : names) {
-    if (named.name == text) return named.value;
-  }
-  std::string known;
-  for (const Named<Value>& named : names) {
-    known += known.empty() ? "" : ", ";
-    known += named.name;
-  }
-  return field.Fail(fmt::format("unknown {}; known are {}", Quote(text), known));
-}
-
 Result<std::string> ReadPart(const Field& part) {
-  if (part.json->AsObject() == nullptr) return part.FailKind("an object");
+  FATHOM_TRY(RequireObject(part));
   FATHOM_ASSIGN(const std::string type, ReadText(part.Member("type")));
   if (type == "text") return ReadText(part.Member("text"));
   return fmt::format("[Unsupported {}]", type);
@@ -97,7 +38,7 @@ Result<std::string> ReadPart(const Field& part) {
 Result<std::string> ReadContent(const Field& content) {
   if (content.json->IsNull()) return std::string();
   if (const std::string* text = content.json->AsString()) return *text;
-  if (content.json->AsArray() == nullptr) {
+  if (!content.IsArray()) {
     return content.FailKind("a string, null or a list of parts");
   }
   std::string joined;
@@ -110,28 +51,24 @@ Result<std::string> ReadContent(const Field& content) {
 }
 
 Result<ToolCall> ReadToolCall(const Field& call) {
-  if (call.json->AsObject() == nullptr) return call.FailKind("an object");
+  FATHOM_TRY(RequireObject(call));
   const Field function = call.Member("function");
-  if (function.IsMissing() || function.json->AsObject() == nullptr) {
-    return function.FailKind("an object");
-  }
+  FATHOM_TRY(RequireObject(function));
   ToolCall result;
   FATHOM_ASSIGN(result.id, ReadOptionalText(call.Member("id")));
   FATHOM_ASSIGN(result.name, ReadText(function.Member("name")));
   const Field arguments = function.Member("arguments");
-  if (!arguments.IsMissing() && arguments.json->AsObject() != nullptr) {
+  if (arguments.IsObject()) {
     result.arguments = PrintJson(*arguments.json);
     return result;
   }
-  if (arguments.IsMissing() || arguments.json->AsString() == nullptr) {
-    return arguments.FailKind("a string or an object");
-  }
+  if (!arguments.IsString()) return arguments.FailKind("a string or an object");
   result.arguments = *arguments.json->AsString();
   return result;
 }
 
 Result<Json> ReadTool(const Field& tool) {
-  if (tool.json->AsObject() == nullptr) return tool.FailKind("an object");
+  FATHOM_TRY(RequireObject(tool));
   const Field type = tool.Member("type");
   if (!type.IsMissing()) {
     FATHOM_ASSIGN(const std::string name, ReadText(type));
@@ -139,7 +76,7 @@ Result<Json> ReadTool(const Field& tool) {
   }
   Field function = tool.Member("function");
   if (function.IsMissing()) function = tool;
-  if (function.json->AsObject() == nullptr) return function.FailKind("an object");
+  FATHOM_TRY(RequireObject(function));
   FATHOM_TRY(ReadText(function.Member("name")));
   return *function.json;
 }
@@ -157,7 +94,7 @@ Result<std::vector<Json>> ReadTools(const Field& field) {
 // As in Python, an empty object asks for nothing.
 Result<std::optional<Json>> ReadResponseFormat(const Field& field) {
   if (field.IsMissingOrNull()) return std::optional<Json>();
-  if (field.json->AsObject() == nullptr) return field.FailKind("an object");
+  FATHOM_TRY(RequireObject(field));
   if (field.json->AsObject()->empty()) return std::optional<Json>();
   return std::optional<Json>(*field.json);
 }
@@ -169,7 +106,7 @@ Status RefuseElsewhere(const Field& message, Role role, std::string_view key,
   if (field.IsMissingOrNull() || std::find(owners.begin(), owners.end(), role) != owners.end()) {
     return {};
   }
-  if (field.json->AsArray() != nullptr && field.json->AsArray()->empty()) return {};
+  if (field.IsArray() && field.json->AsArray()->empty()) return {};
   return field.Fail(fmt::format("only {} messages have this field", owner_names));
 }
 
@@ -184,7 +121,7 @@ Status CheckFieldsOfRole(const Field& message, Role role) {
 }
 
 Result<Message> ReadMessage(const Field& field) {
-  if (field.json->AsObject() == nullptr) return field.FailKind("an object");
+  FATHOM_TRY(RequireObject(field));
   Message message;
   FATHOM_ASSIGN(message.role, ReadName<Role>(field.Member("role"), kRoles));
   FATHOM_TRY(CheckFieldsOfRole(field, message.role));
@@ -194,7 +131,10 @@ Result<Message> ReadMessage(const Field& field) {
   } else if (message.role != Role::kSystem && message.role != Role::kAssistant) {
     return content.Fail("missing");
   }
-  FATHOM_ASSIGN(message.reasoning_content, ReadOptionalText(field.Member("reasoning_content")));
+  const Field reasoning = field.Member("reasoning_content");
+  FATHOM_ASSIGN(
+      message.reasoning_content,
+      ReadOptionalText(reasoning.IsMissingOrNull() ? field.Member("reasoning") : reasoning));
   FATHOM_ASSIGN(message.tool_call_id, ReadOptionalText(field.Member("tool_call_id")));
   const Field calls = field.Member("tool_calls");
   FATHOM_ASSIGN(const size_t call_count, CountItems(calls));
@@ -210,6 +150,8 @@ Result<Message> ReadMessage(const Field& field) {
   }
   return message;
 }
+
+}  // namespace
 
 Result<Conversation> ReadConversation(const Json& json) {
   const bool bare = json.AsArray() != nullptr;
@@ -230,8 +172,6 @@ Result<Conversation> ReadConversation(const Json& json) {
   FATHOM_ASSIGN(conversation.tools, ReadTools(root.Member("tools")));
   return conversation;
 }
-
-}  // namespace
 
 Result<Conversation> ParseConversation(std::string_view json_text, std::string_view source) {
   FATHOM_ASSIGN(const Json json, ReadJson(json_text, source));

@@ -47,13 +47,16 @@ struct Conversation {
 /// A message has "role" (system, developer, user, assistant, tool, latest_reminder) and "content":
 /// a string, null, or a list of parts. The texts of a list are joined by blank lines; a part of
 /// another type TYPE stands as "[Unsupported TYPE]". "content" may be missing for system and
-/// assistant. Further fields where the role has them: "reasoning_content"; "tool_calls", each with
-/// "id" and "function": {"name", "arguments"}, arguments as JSON text or as an object;
-/// "tool_call_id"; "tools"; "response_format"; "task". A tool is {"type": "function", "function":
-/// {...}} or the bare function object, which must have a "name". Unknown fields of a message are
-/// ignored; a known field where the role has none is an error.
+/// assistant. Further fields where the role has them: "reasoning_content", or "reasoning" where
+/// that is missing; "tool_calls", each with "id" and "function": {"name", "arguments"}, arguments
+/// as JSON text or as an object; "tool_call_id"; "tools"; "response_format"; "task". A tool is
+/// {"type": "function", "function": {...}} or the bare function object, which must have a "name".
+/// Unknown fields of a message are ignored; a known field where the role has none is an error.
 ///
 /// Errors read "SOURCE: messages[3].content: what is wrong", or name the byte if it is not JSON.
 base::Result<Conversation> ParseConversation(std::string_view json_text, std::string_view source);
+
+/// The same from JSON that was read; errors have no source in front.
+base::Result<Conversation> ReadConversation(const Json& json);
 
 }  // namespace fathom::text
