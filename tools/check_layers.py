@@ -21,6 +21,7 @@ LEVELS = {
     "ops": 4,
     "model": 5,
     "engine": 6,
+    "api": 7,
     "measure": 7,
     "cli": 9,
 }
