@@ -20,7 +20,7 @@ constexpr api::Dialect kDialects[] = {api::Dialect::kChat, api::Dialect::kComple
                                       api::Dialect::kResponses, api::Dialect::kMessages};
 
 void CheckError(const base::Error& error) {
-  FATHOM_CHECK(!error.message.empty());
+  FATHOM_CHECK(!error.message.empty() && error.message.size() < 1000);
   FATHOM_CHECK(error.message.find('\n') == std::string::npos);
   for (const api::Dialect dialect : kDialects) {
     const std::string body = api::EncodeError(dialect, api::MakeRequestError(error), "req");

@@ -55,7 +55,11 @@ class MessagesEncoder final : public StreamEncoder {
 
   std::string Open() override {
     OutJson message = MakeMessage(context_);
-    message["usage"] = MakeAnthropicUsage({.prompt_tokens = context_.prompt_tokens});
+    // Clients merge the usage at the end into this one, but only the fields that they know.
+    message["usage"] = {{"input_tokens", context_.prompt_tokens},
+                        {"cache_creation_input_tokens", 0},
+                        {"cache_read_input_tokens", 0},
+                        {"output_tokens", 0}};
     Tell({{"type", "message_start"}, {"message", std::move(message)}});
     Tell({{"type", "ping"}});
     return TakeFrames();

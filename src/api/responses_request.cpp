@@ -94,7 +94,7 @@ Result<std::optional<Message>> ReadItem(const Field& item) {
     if (type == hosted) return std::optional<Message>();
   }
   if (type == "item_reference") return type_field.Fail("no items are stored here; send them");
-  return type_field.Fail("not supported: " + text::QuoteJson(type));
+  return type_field.Fail("not supported: " + text::QuoteJson(type.substr(0, 64)));
 }
 
 Status ReadInput(const Field& root, std::vector<Message>* messages) {

@@ -26,16 +26,6 @@ constexpr size_t kMaxObjects = 16;
 // A text can be wrong in as many ways as it has tags.
 constexpr size_t kMaxProblems = 32;
 
-// Bytes at the end of `text` that may turn out to be part of a character or of the token that ends
-// the turn.
-size_t CountUnsettledBytes(std::string_view text) {
-  const size_t token = text.rfind('<');
-  if (token != text.npos && kEndOfSentence.starts_with(text.substr(token))) {
-    return text.size() - token;
-  }
-  return UnfinishedTailLength(text);
-}
-
 Match MatchLiteral(std::string_view text, std::string_view literal) {
   if (text.starts_with(literal)) return Match::kYes;
   return literal.starts_with(text) ? Match::kPartial : Match::kNo;
@@ -54,10 +44,12 @@ Match SkipSpace(std::string_view text, size_t* at) {
 CompletionParser::CompletionParser(const CompletionOptions& options)
     : in_reasoning_(options.starts_in_reasoning) {}
 
-std::vector<CompletionEvent> CompletionParser::Feed(std::string_view piece) {
+std::vector<CompletionEvent> CompletionParser::Feed(std::string_view piece, Origin origin) {
   FATHOM_CHECK(!has_ended_);
   input_.append(piece);
-  const size_t settled = input_.size() - CountUnsettledBytes(input_);
+  const size_t fed = dropped_ + ready_.size() + input_.size();
+  if (origin == Origin::kPlainTokens) plain_.Add(fed - piece.size(), fed);
+  const size_t settled = input_.size() - CountUnsettledBytes();
   ready_.append(input_, 0, settled);
   input_.erase(0, settled);
   Run();
@@ -82,7 +74,18 @@ void CompletionParser::Run() {
   while (Step()) {
   }
   ready_.erase(0, at_);
-  at_ = 0;
+  dropped_ += std::exchange(at_, 0);
+  plain_.DropBefore(dropped_);
+}
+
+// Bytes at the end of the input that may turn out to be part of a character or of the token that
+// ends the turn.
+size_t CompletionParser::CountUnsettledBytes() const {
+  const std::string_view text = input_;
+  const size_t token = text.rfind('<');
+  const bool may_end = token != text.npos && kEndOfSentence.starts_with(text.substr(token)) &&
+                       !plain_.Holds(dropped_ + ready_.size() + token);
+  return may_end ? text.size() - token : UnfinishedTailLength(text);
 }
 
 // Takes the next thing that is certain; false if there is none yet.
@@ -135,7 +138,7 @@ CompletionParser::TextMarker CompletionParser::MatchTextMarker(std::string_view 
                                                                bool at_section_start) const {
   if (in_reasoning_) {
     TextMarker marker;
-    marker.match = Settle(MatchLiteral(text, kThinkEnd));
+    marker.match = MatchThinkEnd(text);
     marker.is_think_end = true;
     marker.length = kThinkEnd.size();
     if (marker.match == Match::kYes) return marker;
@@ -143,6 +146,12 @@ CompletionParser::TextMarker CompletionParser::MatchTextMarker(std::string_view 
     return block.match == Match::kNo && marker.match == Match::kPartial ? marker : block;
   }
   return MatchBlockStart(text, at_section_start);
+}
+
+// `text` is a part of ready_.
+Match CompletionParser::MatchThinkEnd(std::string_view text) const {
+  const auto position = dropped_ + static_cast<size_t>(text.data() - ready_.data());
+  return plain_.Holds(position) ? Match::kNo : Settle(MatchLiteral(text, kThinkEnd));
 }
 
 CompletionParser::TextMarker CompletionParser::MatchBlockStart(std::string_view text,

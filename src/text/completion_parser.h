@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "text/byte_ranges.h"
 #include "text/dsml_tag.h"
 
 namespace fathom::text {
@@ -15,6 +16,13 @@ namespace fathom::text {
 struct CompletionOptions {
   /// The prompt ended with <think>, so the text begins inside the reasoning.
   bool starts_in_reasoning = false;
+};
+
+/// What a piece of text was made of, if the caller knows.
+enum class Origin {
+  kUnknown,
+  kPlainTokens,   ///< ordinary tokens of the vocabulary
+  kSpecialToken,  ///< one special token
 };
 
 struct CompletionEvent {
@@ -66,12 +74,15 @@ struct Completion {
 ///   when the call ends.
 /// - A call ends also where the next begins, its block does, or the text does.
 /// - The end-of-sentence token is dropped at the very end and is text elsewhere.
+/// - What ordinary tokens spell neither ends the reasoning nor the sentence: the model has tokens
+/// for
+///   both, and spells them only to speak about them. Tags are taken in any spelling.
 class CompletionParser {
  public:
   explicit CompletionParser(const CompletionOptions& options = {});
 
   /// Takes the next piece of text. REQUIRES: Finish was not called.
-  std::vector<CompletionEvent> Feed(std::string_view piece);
+  std::vector<CompletionEvent> Feed(std::string_view piece, Origin origin = Origin::kUnknown);
   /// Takes the end of the text. REQUIRES: Finish was not called.
   std::vector<CompletionEvent> Finish();
 
@@ -113,6 +124,8 @@ class CompletionParser {
   ValueEnd MatchImpliedEnd(std::string_view text) const;
   Match MatchTagAt(std::string_view text, DsmlTag* tag) const;
   Match Settle(Match match) const;
+  Match MatchThinkEnd(std::string_view text) const;
+  size_t CountUnsettledBytes() const;
 
   void TakeTextMarker(const TextMarker& marker);
   void TakeTag(const DsmlTag& tag);
@@ -143,6 +156,9 @@ class CompletionParser {
   std::string ready_;  // complete characters; those before at_ are done with
   size_t at_ = 0;
   bool has_ended_ = false;
+
+  size_t dropped_ = 0;  // bytes that came before those of ready_
+  ByteRanges plain_;  // what ordinary tokens spell; positions count from the beginning of the text
 
   State state_ = State::kText;
   bool in_reasoning_ = false;

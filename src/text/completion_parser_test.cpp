@@ -587,6 +587,37 @@ TEST(CompletionParser, HoldsBackOnlyWhatMayBeAMarker) {
   EXPECT_THAT(parser.completion().problems, IsEmpty());
 }
 
+TEST(CompletionParser, OnlyTheTokenEndsTheReasoning) {
+  const std::vector<std::pair<std::string, Origin>> tokens = {
+      {"I say </thi", Origin::kPlainTokens}, {"nk> and", Origin::kPlainTokens},
+      {"</think>", Origin::kSpecialToken},   {"b<｜end▁of▁sentence｜>", Origin::kPlainTokens},
+      {"</think>", Origin::kSpecialToken},
+  };
+  for (size_t length = 1; length < 12; ++length) {
+    CompletionParser parser(kThinking);
+    for (const auto& [bytes, origin] : tokens) {
+      for (size_t at = 0; at < bytes.size(); at += length) {
+        parser.Feed(bytes.substr(at, length), origin);
+      }
+    }
+    parser.Feed("<｜end▁of▁sentence｜>", Origin::kPlainTokens);
+    parser.Feed("<｜end▁of▁sentence｜>", Origin::kSpecialToken);
+    parser.Finish();
+    EXPECT_EQ(parser.completion().reasoning, "I say </think> and");
+    EXPECT_EQ(parser.completion().content, "b<｜end▁of▁sentence｜></think><｜end▁of▁sentence｜>");
+  }
+}
+
+TEST(CompletionParser, HoldsBackNothingThatIsNoToken) {
+  CompletionParser parser(kThinking);
+  EXPECT_THAT(parser.Feed("x</thi", Origin::kPlainTokens),
+              ElementsAre(CompletionEvent{Kind::kReasoning, 0, "x</thi"}));
+  EXPECT_THAT(parser.Feed("</thi", Origin::kSpecialToken), IsEmpty());
+  EXPECT_TRUE(parser.in_reasoning());
+  EXPECT_THAT(parser.Feed("nk>", Origin::kSpecialToken), IsEmpty());
+  EXPECT_FALSE(parser.in_reasoning());
+}
+
 TEST(CompletionParser, TellsCallsInOrder) {
   CompletionParser parser(kChat);
   const auto events = parser.Feed(

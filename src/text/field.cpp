@@ -19,6 +19,12 @@ double ParseNumber(const std::string& literal) {
   return result.ec == std::errc() && result.ptr == end ? value : HUGE_VAL;
 }
 
+// A number for an error line, which may have as many digits as somebody likes to write.
+std::string Shorten(const std::string& literal) {
+  constexpr size_t kMaxBytes = 40;
+  return literal.size() <= kMaxBytes ? literal : literal.substr(0, kMaxBytes) + "...";
+}
+
 }  // namespace
 
 Field Field::Member(std::string_view key) const {
@@ -75,8 +81,8 @@ Result<std::optional<double>> ReadOptionalNumber(const Field& field, const Range
   if (field.json->AsNumber() == nullptr) return field.FailKind("a number");
   const double value = ParseNumber(field.json->AsNumber()->text);
   if (!(value >= range.least && value <= range.most)) {
-    return field.Fail(fmt::format("{} is not between {} and {}", field.json->AsNumber()->text,
-                                  range.least, range.most));
+    return field.Fail(fmt::format("{} is not between {} and {}",
+                                  Shorten(field.json->AsNumber()->text), range.least, range.most));
   }
   return std::optional<double>(value);
 }
@@ -91,11 +97,12 @@ Result<std::optional<int64_t>> ReadOptionalInteger(const Field& field,
   const auto result = std::from_chars(literal.data(), end, value);
   if (result.ec == std::errc() && result.ptr != end) {
     if (const double number = ParseNumber(literal); number != static_cast<double>(value)) {
-      return field.Fail(fmt::format("{} is not an integer", literal));
+      return field.Fail(fmt::format("{} is not an integer", Shorten(literal)));
     }
   }
   if (result.ec != std::errc() || value < range.least || value > range.most) {
-    return field.Fail(fmt::format("{} is not between {} and {}", literal, range.least, range.most));
+    return field.Fail(
+        fmt::format("{} is not between {} and {}", Shorten(literal), range.least, range.most));
   }
   return std::optional<int64_t>(value);
 }

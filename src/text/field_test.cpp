@@ -57,6 +57,13 @@ TEST_F(FieldTest, IntegersAreExactAndInTheirRange) {
   EXPECT_EQ(fail("yes"), "yes: expected an integer, found a boolean");
 }
 
+TEST_F(FieldTest, ErrorsStayShort) {
+  const Json json(Json::Object{{"n", Json(Json::Number{std::string(10000, '9')})}});
+  const Field number = Field{&json, ""}.Member("n");
+  EXPECT_LT(ReadOptionalInteger(number).error().message.size(), 120u);
+  EXPECT_LT(ReadOptionalNumber(number, {.least = 0, .most = 1}).error().message.size(), 120u);
+}
+
 TEST_F(FieldTest, NumbersAreInTheirRange) {
   EXPECT_THAT(ReadOptionalNumber(At("half")).value(), Optional(1.5));
   EXPECT_THAT(ReadOptionalNumber(At("int")).value(), Optional(12.0));
