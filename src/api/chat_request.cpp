@@ -1,6 +1,4 @@
 // OpenAI's chat completions, with DeepSeek's, vLLM's and OpenRouter's additions.
-#include <utility>
-
 #include "api/conversation_rules.h"
 #include "api/dialects.h"
 #include "api/request_fields.h"

@@ -1,8 +1,5 @@
 #include "api/parse.h"
 
-#include <utility>
-
-#include "api/conversation_rules.h"
 #include "api/dialects.h"
 #include "api/request_fields.h"
 #include "base/check.h"
