@@ -1,5 +1,6 @@
 #include "base/digest.h"
 
+#include <fmt/format.h>
 #include <xxhash.h>
 
 #include <cstring>
@@ -36,6 +37,12 @@ Digest DigestBuilder::Finish() const { return ToDigest(XXH3_128bits_digest(state
 
 Digest ComputeDigest(std::span<const std::byte> bytes) {
   return ToDigest(XXH3_128bits(bytes.data(), bytes.size()));
+}
+
+std::string ToHex(const Digest& digest) {
+  std::string hex;
+  for (const std::byte byte : digest) hex += fmt::format("{:02x}", static_cast<unsigned>(byte));
+  return hex;
 }
 
 }  // namespace fathom::base

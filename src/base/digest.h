@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 
 struct XXH3_state_s;
 
@@ -35,5 +36,8 @@ class DigestBuilder {
 
 /// The digest of bytes that lie together.
 Digest ComputeDigest(std::span<const std::byte> bytes);
+
+/// 32 lower-case hexadecimal digits.
+std::string ToHex(const Digest& digest);
 
 }  // namespace fathom::base

@@ -69,6 +69,7 @@ class LocalEngine final : public Engine {
   Submission Submit(Request request) override;
   void Cancel(int64_t request) override { scheduler_.Cancel(request); }
   bool Step() override;
+  void Park() override { memory_.Park(); }
   EngineStatistics statistics() const override;
 
  private:
@@ -79,6 +80,7 @@ class LocalEngine final : public Engine {
   base::Status CheckTokenizer() const;
   base::Result<base::Digest> Fingerprint();
   base::Status CheckMemory() const;
+  base::Status OpenFiles(const EngineOptions& options);
   bool Compute(const std::vector<Scheduler::Piece>& pieces);
   void Sample(const std::vector<Scheduler::Piece>& pieces);
 
@@ -95,6 +97,7 @@ class LocalEngine final : public Engine {
   std::vector<model::Slice> slices_;  // of the current step
   std::vector<float> logits_;
   int64_t next_number_ = 1;
+  int64_t kv_disk_ = 0;
   std::optional<base::Digest> fingerprint_;  // once a session was saved or loaded
 };
 
@@ -134,6 +137,7 @@ base::Result<std::unique_ptr<LocalEngine>> LocalEngine::Open(const std::string& 
   std::unique_ptr<LocalEngine> engine(new LocalEngine(info, options, std::move(config),
                                                       std::move(pool), std::move(weights),
                                                       std::move(tokenizer), *kernels));
+  if (!options.kv_directory.empty()) FATHOM_TRY(engine->OpenFiles(options));
   FATHOM_TRY(engine->CheckMemory());
   return engine;
 }
@@ -166,6 +170,19 @@ LocalEngine::LocalEngine(EngineInfo info, const EngineOptions& options, model::M
                   .max_batch = std::min(options.max_batch, options.batch_tokens),
                   .max_queue = options.max_queue},
                  memory_) {}
+
+base::Status LocalEngine::OpenFiles(const EngineOptions& options) {
+  FATHOM_ASSIGN(const base::Digest fingerprint, Fingerprint());
+  kv::PrefixFilesOptions files = {
+      .directory = fmt::format("{}/{}", options.kv_directory, base::ToHex(fingerprint)),
+      .limit_bytes = static_cast<int64_t>(options.kv_disk),
+      .model = {fingerprint, config_.vocab_size},
+      .log = options.on_log};
+  FATHOM_ASSIGN(auto opened, kv::PrefixFiles::Open(std::move(files), memory_.NewCache()));
+  memory_.UseFiles(std::move(opened));
+  kv_disk_ = static_cast<int64_t>(options.kv_disk);
+  return {};
+}
 
 // Then every request that Submit takes can be admitted once the others have ended.
 base::Status LocalEngine::CheckMemory() const {
@@ -309,6 +326,7 @@ void LocalEngine::Sample(const std::vector<Scheduler::Piece>& pieces) {
 }
 
 EngineStatistics LocalEngine::statistics() const {
+  const kv::PrefixFiles::Statistics files = memory_.file_statistics();
   return {.running = scheduler_.running(),
           .waiting = scheduler_.waiting(),
           .kv_bytes = memory_.bytes(),
@@ -318,6 +336,14 @@ EngineStatistics LocalEngine::statistics() const {
           .prefix_query_tokens = memory_.statistics().query_tokens,
           .prefix_hit_tokens = memory_.statistics().hit_tokens,
           .prefix_evictions = memory_.statistics().evictions,
+          .disk_prefixes = files.files,
+          .disk_bytes = files.bytes,
+          .disk_limit_bytes = kv_disk_,
+          .disk_hits = memory_.statistics().file_hits,
+          .disk_hit_tokens = memory_.statistics().file_hit_tokens,
+          .disk_bytes_read = files.bytes_read,
+          .disk_bytes_written = files.bytes_written,
+          .disk_failures = files.failures,
           .steps = scheduler_.statistics().steps,
           .step_requests = scheduler_.statistics().step_requests,
           .prompt_tokens = scheduler_.statistics().prompt_tokens,

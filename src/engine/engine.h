@@ -49,6 +49,16 @@ struct EngineOptions {
   /// checkpoint may be larger than memory. All else stays in memory. 0: everything is used where
   /// the files are mapped.
   uint64_t expert_memory = 0;
+  /// A directory for what kv_memory has no room for and what is to outlive the process; empty:
+  /// none. It is made if it is not there, and has a folder for each checkpoint. A file in it that
+  /// cannot be read is a prefix that was never there, and deleted. One process at a time. Asks for
+  /// kv_memory.
+  std::string kv_directory{};
+  /// Most bytes of files there.
+  uint64_t kv_disk = uint64_t{64} << 30;
+  /// Called with one line if such a file cannot be written or read, from within Open, Step and
+  /// Park.
+  std::function<void(std::string_view line)> on_log{};
   /// Keeps each further thread on a core of its own; the first core is left to the caller's.
   bool pin_threads = false;
   /// Spreads weights and caches over all memory nodes.
@@ -82,6 +92,14 @@ struct EngineStatistics {
   int64_t prefix_query_tokens = 0;  ///< of prompts that were looked up
   int64_t prefix_hit_tokens = 0;    ///< of these, found
   int64_t prefix_evictions = 0;
+  int64_t disk_prefixes = 0;     ///< positions in files
+  int64_t disk_bytes = 0;        ///< of the files
+  int64_t disk_limit_bytes = 0;  ///< EngineOptions::kv_disk
+  int64_t disk_hits = 0;         ///< prompts that went on from a file
+  int64_t disk_hit_tokens = 0;   ///< of prefix_hit_tokens, what only files had
+  int64_t disk_bytes_read = 0;
+  int64_t disk_bytes_written = 0;
+  int64_t disk_failures = 0;  ///< files that could not be written or read
   int64_t steps = 0;
   int64_t step_requests = 0;  ///< requests in all steps: divided by `steps`, the occupancy
   int64_t prompt_tokens = 0;  ///< computed
@@ -169,6 +187,11 @@ class Engine {
 
   /// Computes one step of all requests. Returns false when none is left.
   virtual bool Step() = 0;
+
+  /// Writes what is kept in memory to EngineOptions::kv_directory, as far as it fits there, and
+  /// waits until it is on the disk. Without that, what was computed last may be missing after a
+  /// restart: of each conversation at most a hundredth, and what a slow disk had not taken yet.
+  virtual void Park() = 0;
 
   virtual EngineStatistics statistics() const = 0;
 };

@@ -1,19 +1,25 @@
 #include "engine/kv_memory.h"
 
 #include <utility>
+#include <vector>
 
 namespace fathom::engine {
 
 void KvMemory::SetPromised(int64_t bytes) {
+  if (files_) files_->TakeDone(false);
   promised_bytes_ = bytes;
   MakeRoom(0);
 }
 
-bool KvMemory::MakeRoom(int64_t bytes) {
-  if (limit_bytes_ == 0) return true;
-  while (meter_->bytes() + promised_bytes_ + bytes > limit_bytes_) {
-    if (!prefixes_.EvictLeast()) return false;
-    ++statistics_.evictions;
+bool KvMemory::MakeRoom(int64_t bytes, Pending pending) {
+  while (!Fits(bytes)) {
+    if (prefixes_.EvictLeast()) {
+      ++statistics_.evictions;
+    } else if (pending == Pending::kAwait && files_ && files_->pending() > 0) {
+      files_->TakeDone(true);
+    } else {
+      return false;
+    }
   }
   return true;
 }
@@ -23,14 +29,37 @@ kv::PrefixCache::Item KvMemory::FindPrefix(std::span<const int32_t> prompt) {
 }
 
 std::shared_ptr<Sequence> KvMemory::BeginSequence(std::span<const int32_t> prompt) {
-  auto sequence = std::make_shared<Sequence>(NewCache());
-  if (!keeps_prefixes()) return sequence;
+  if (!keeps_prefixes()) return std::make_shared<Sequence>(NewCache());
   statistics_.query_tokens += std::ssize(prompt);
   const kv::PrefixCache::Item prefix = prefixes_.Use(prompt.first(prompt.size() - 1));
+  const int64_t held = prefix == nullptr ? 0 : prefix->length();
+  if (auto read = ReadPrefix(prompt, held)) {
+    statistics_.hit_tokens += read->length();
+    ++statistics_.file_hits;
+    statistics_.file_hit_tokens += read->length() - held;
+    KeepPrefix(*read, 0);
+    return std::make_shared<Sequence>(std::move(*read));
+  }
+  auto sequence = std::make_shared<Sequence>(NewCache());
   if (prefix == nullptr) return sequence;
-  statistics_.hit_tokens += prefix->length();
+  statistics_.hit_tokens += held;
   sequence->cache.GoTo(*prefix);
-  sequence->tokens.assign(prompt.begin(), prompt.begin() + prefix->length());
+  sequence->tokens.assign(prompt.begin(), prompt.begin() + held);
+  return sequence;
+}
+
+// The rows take what the request was promised; the position that is read with them comes on top.
+std::optional<Sequence> KvMemory::ReadPrefix(std::span<const int32_t> prompt, int64_t held) {
+  if (!files_) return std::nullopt;
+  const auto tokens = prompt.first(prompt.size() - 1);
+  const int64_t length = files_->FindLength(tokens);
+  if (length <= held || !MakeRoom(empty_.SnapshotBytes(length, length))) return std::nullopt;
+  auto cache = files_->Read(tokens, [&](int64_t count) {
+    return prefixes_.FindExact(tokens.first(static_cast<size_t>(count)));
+  });
+  if (!cache || cache->length() <= held) return std::nullopt;
+  Sequence sequence(std::move(*cache));
+  sequence.tokens.assign(tokens.begin(), tokens.begin() + sequence.cache.length());
   return sequence;
 }
 
@@ -40,9 +69,32 @@ void KvMemory::KeepPrefix(const Sequence& sequence, int64_t back) {
       std::span(sequence.tokens).first(static_cast<size_t>(sequence.length() - back));
   if (prefixes_.FindExact(tokens) != nullptr) return;
   // The copy of a page that the sequence will make because this position shares it is promised.
-  const auto length = std::ssize(tokens);
-  if (!MakeRoom(sequence.cache.SnapshotBytes(length, sequence.cache.mtp_length()))) return;
-  prefixes_.Add(tokens, sequence.cache.TakePosition(back));
+  if (!MakeRoom(sequence.cache.SnapshotBytes(std::ssize(tokens), sequence.cache.mtp_length())))
+    return;
+  kv::Position position = sequence.cache.TakePosition(back);
+  WriteFile(tokens, position, false);
+  prefixes_.Add(tokens, std::move(position));
+}
+
+void KvMemory::WriteFile(std::span<const int32_t> tokens, const kv::Position& position,
+                         bool exactly) {
+  if (!files_ || !files_->Wants(tokens, exactly)) return;
+  if (!MakeRoom(empty_.FixedBytes() + empty_.SpareBytes())) return;
+  kv::SequenceCache cache = NewCache();
+  cache.GoTo(position);
+  files_->Write(tokens, std::move(cache), position.snapshot);
+}
+
+void KvMemory::Park() {
+  if (!files_) return;
+  std::vector<std::pair<std::vector<int32_t>, kv::PrefixCache::Item>> ends;
+  prefixes_.ForEachLongest([&](std::vector<int32_t> tokens, const kv::PrefixCache::Item& item) {
+    ends.emplace_back(std::move(tokens), item);
+  });
+  for (const auto& [tokens, item] : ends) {
+    WriteFile(tokens, *item, true);
+    while (files_->pending() > 0) files_->TakeDone(true);
+  }
 }
 
 }  // namespace fathom::engine

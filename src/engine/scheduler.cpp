@@ -1,7 +1,9 @@
 #include "engine/scheduler.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <tuple>
+#include <unordered_set>
 #include <utility>
 
 namespace fathom::engine {
@@ -66,7 +68,7 @@ void Scheduler::Admit() {
     const int64_t held = prefix ? prefix->length() : next.position();
     const int64_t bytes = next.brings_sequence() ? memory_.MostGrowth(next.max_length(), held)
                                                  : memory_.MostBytes(next.max_length(), held);
-    if (!memory_.MakeRoom(bytes)) break;
+    if (!MakeRoom(bytes)) break;
     memory_.SetPromised(memory_.promised_bytes() + bytes);
     next.Admit(std::move(prefix));
     waiting_.front().fair_finish =
@@ -77,6 +79,21 @@ void Scheduler::Admit() {
   if (running_.empty() && !waiting_.empty())
     waiting_.front().generation->Fail(
         "kv_memory: the sequences that are held leave no room for another one");
+}
+
+// No prefix is given up if that would not do: what running requests hold stays in any case.
+bool Scheduler::MakeRoom(int64_t bytes) {
+  if (memory_.Fits(bytes)) return true;
+  if (running_.empty()) return memory_.MakeRoom(bytes, KvMemory::Pending::kAwait);
+  int64_t held = memory_.own_bytes();
+  std::unordered_set<const std::byte*> pages;
+  for (const Entry& entry : running_) {
+    if (!entry.generation->begun()) continue;
+    const kv::SequenceCache& cache = entry.generation->sequence().cache;
+    held += cache.FixedBytes() + cache.CountPagesOnce(&pages);
+  }
+  if (held + memory_.promised_bytes() + bytes > memory_.limit_bytes()) return false;
+  return memory_.MakeRoom(bytes);
 }
 
 int64_t Scheduler::CountPromised() const {

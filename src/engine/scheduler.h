@@ -71,6 +71,7 @@ class Scheduler {
   };
 
   void Admit();
+  bool MakeRoom(int64_t bytes);
   void AddPrompts(int64_t budget, std::vector<Piece>* pieces);
   std::vector<Entry*> OrderPrompts();
   Generation& FindWorker(Generation& wanted);

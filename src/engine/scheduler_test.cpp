@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/driver_testing.h"
 #include "engine/engine.h"
 
 namespace fathom::engine {
@@ -15,106 +16,6 @@ namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
-using Tokens = std::vector<int32_t>;
-
-const std::string kNano = std::string(FATHOM_SOURCE_DIR) + "/tests/goldens/nano-flash";
-constexpr uint64_t kMuch = uint64_t{64} << 20;
-
-std::unique_ptr<Engine> Open(EngineOptions options) {
-  if (options.context == 0) options.context = 2000;
-  if (options.threads == 0) options.threads = 1;
-  auto opened = Engine::Open(kNano, options);
-  if (!opened.engine) throw std::runtime_error(opened.error);
-  return std::move(opened.engine);
-}
-
-Tokens RandomTokens(unsigned seed, size_t count) {
-  std::mt19937 random(seed);
-  Tokens tokens(count);
-  for (int32_t& token : tokens) token = static_cast<int32_t>(random() % 200);
-  return tokens;
-}
-
-Tokens Join(Tokens left, const Tokens& right) {
-  left.insert(left.end(), right.begin(), right.end());
-  return left;
-}
-
-Request MakeRequest(Tokens prompt, int64_t max_tokens = 4) {
-  Request request;
-  request.prompt = std::move(prompt);
-  request.max_tokens = max_tokens;
-  request.ignore_end = true;
-  request.sampling.seed = 5;
-  request.logprobs = true;
-  return request;
-}
-
-// What a request answered, to the bit.
-struct Answer {
-  Completion completion;
-  std::vector<float> logprobs;
-  int64_t end_step = 0;    ///< the step at whose end it was done
-  int64_t first_step = 0;  ///< the step that gave the first token
-};
-
-// An engine that is stepped by hand, and the answers by the names of the requests.
-class Driver {
- public:
-  explicit Driver(const EngineOptions& options) : engine_(Open(options)) {}
-
-  Engine& engine() { return *engine_; }
-  Answer& operator[](const std::string& name) { return answers_[name]; }
-  const std::vector<std::string>& ended() const { return ended_; }
-  int64_t cached(const std::string& name) { return answers_[name].completion.stats.cached_tokens; }
-
-  Submission TrySubmit(const std::string& name, Request request) {
-    request.on_token = [this, name](const TokenEvent& token) {
-      Answer& answer = answers_[name];
-      if (answer.logprobs.empty()) answer.first_step = step_;
-      answer.logprobs.push_back(token.logprob);
-    };
-    request.on_done = [this, name](const Completion& done) {
-      answers_[name].completion = done;
-      answers_[name].end_step = step_;
-      ended_.push_back(name);
-    };
-    return engine_->Submit(std::move(request));
-  }
-  int64_t Submit(const std::string& name, Request request) {
-    const Submission submitted = TrySubmit(name, std::move(request));
-    if (!submitted.number) throw std::runtime_error(submitted.error);
-    return *submitted.number;
-  }
-  bool Step() {
-    ++step_;
-    return engine_->Step();
-  }
-  void Finish() {
-    while (Step()) {
-    }
-  }
-
- private:
-  std::unique_ptr<Engine> engine_;
-  std::map<std::string, Answer> answers_;
-  std::vector<std::string> ended_;
-  int64_t step_ = 0;
-};
-
-// What the request answers alone, in an engine that keeps nothing.
-Answer AnswerAlone(const Request& request) {
-  Driver driver({});
-  driver.Submit("alone", request);
-  driver.Finish();
-  return driver["alone"];
-}
-
-void ExpectSame(const Answer& one, const Answer& other) {
-  EXPECT_EQ(one.completion.tokens, other.completion.tokens);
-  EXPECT_EQ(one.logprobs, other.logprobs);
-}
-
 TEST(Scheduler, AnAnswerDoesNotDependOnSevenOthers) {
   const Tokens system = RandomTokens(1, 150);
   std::vector<Request> requests;
@@ -235,7 +136,7 @@ TEST(Scheduler, MemoryIsPromisedBeforeItIsNeeded) {
   const uint64_t limit = static_cast<uint64_t>(empty + 2 * each + each / 2);
   Driver driver({.context = 1500, .kv_memory = limit});
   for (const char* name : {"a", "b", "c", "d"})
-    driver.Submit(name, MakeRequest(RandomTokens(static_cast<unsigned>(name[0]), 1300), 150));
+    driver.Submit(name, MakeRequest(RandomTokens(static_cast<unsigned>(name[0]), 1020), 60));
   int64_t most_running = 0;
   while (driver.Step()) {
     const EngineStatistics statistics = driver.engine().statistics();
@@ -245,7 +146,21 @@ TEST(Scheduler, MemoryIsPromisedBeforeItIsNeeded) {
   EXPECT_EQ(most_running, 2);
   EXPECT_THAT(driver.ended(), ElementsAre("a", "b", "c", "d"));
   for (const char* name : {"a", "b", "c", "d"})
-    EXPECT_EQ(driver[name].completion.tokens.size(), 150u);
+    EXPECT_EQ(driver[name].completion.tokens.size(), 60u);
+}
+
+TEST(Scheduler, NothingIsGivenUpForARequestThatMustWaitAnyway) {
+  Driver driver({.context = 700, .kv_memory = static_cast<uint64_t>(3 * BytesFor(700))});
+  const Request kept = MakeRequest(RandomTokens(1, 300), 2);
+  driver.Submit("kept", kept);
+  driver.Finish();
+  const int64_t prefixes = driver.engine().statistics().prefixes;
+  for (const char* name : {"a", "b", "c", "d"})
+    driver.Submit(name, MakeRequest(RandomTokens(static_cast<unsigned>(name[0]), 10), 600));
+  for (int i = 0; i < 5; ++i) driver.Step();
+  EXPECT_GT(driver.engine().statistics().waiting, 0);
+  EXPECT_GE(driver.engine().statistics().prefixes, prefixes);
+  EXPECT_EQ(driver.engine().statistics().prefix_evictions, 0);
 }
 
 TEST(Scheduler, TheLimitHoldsWhateverComes) {
@@ -254,7 +169,7 @@ TEST(Scheduler, TheLimitHoldsWhateverComes) {
   std::mt19937 random(4);
   std::vector<Tokens> prompts = {RandomTokens(0, 200)};
   std::vector<int64_t> numbers;
-  for (int i = 0; i < 60; ++i) {
+  for (int i = 0; i < 40; ++i) {
     Tokens prompt = prompts[random() % prompts.size()];
     prompt.resize(1 + random() % prompt.size());
     prompt = Join(prompt, RandomTokens(static_cast<unsigned>(random()), 1 + random() % 200));
@@ -272,7 +187,7 @@ TEST(Scheduler, TheLimitHoldsWhateverComes) {
   }
   while (driver.Step())
     ASSERT_LE(static_cast<uint64_t>(driver.engine().statistics().kv_bytes), limit);
-  EXPECT_EQ(driver.ended().size(), 60u);
+  EXPECT_EQ(driver.ended().size(), 40u);
   EXPECT_GT(driver.engine().statistics().prefix_evictions, 0);
   EXPECT_GT(driver.engine().statistics().prefix_hit_tokens, 0);
 }

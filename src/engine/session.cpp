@@ -29,7 +29,8 @@ base::Status WriteSequence(const Sequence& sequence, std::string_view note,
 base::Result<Session> ReadSequence(const std::string& path, const kv::SessionModel& model,
                                    kv::SequenceCache empty) {
   FATHOM_ASSIGN(const base::MappedFile file, base::MappedFile::Open(path));
-  FATHOM_ASSIGN(kv::Session session, kv::ReadSession(file.bytes(), path, model, {.cache = std::move(empty)}));
+  FATHOM_ASSIGN(kv::Session session,
+                kv::ReadSession(file.bytes(), path, model, {.cache = std::move(empty)}));
   auto sequence = std::make_shared<Sequence>(std::move(session.cache));
   sequence->tokens = std::move(session.tokens);
   sequence->snapshots = SnapshotList(std::move(session.snapshots));

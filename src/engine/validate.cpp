@@ -57,6 +57,10 @@ base::Status CheckOptions(const EngineOptions& options, int64_t positions) {
     return MakeError("max_queue: {} is not between 0 and {}", options.max_queue, 1 << 20);
   if (options.kv_memory > INT64_MAX)
     return MakeError("kv_memory: {} bytes are more than there can be", options.kv_memory);
+  if (options.kv_disk > INT64_MAX)
+    return MakeError("kv_disk: {} bytes are more than there can be", options.kv_disk);
+  if (!options.kv_directory.empty() && options.kv_memory == 0)
+    return MakeError("kv_directory: nothing is kept without kv_memory");
   return {};
 }
 

@@ -78,6 +78,12 @@ class PagedRecords {
   }
   const std::byte* record(int64_t i) const { return const_cast<PagedRecords*>(this)->record(i); }
 
+  /// Calls visit(const std::byte*) with the address of every page: the same in lists that share it.
+  template <typename Visit>
+  void VisitPages(Visit&& visit) const {
+    for (const SharedPage& page : pages_) visit(static_cast<const std::byte*>(page.bytes));
+  }
+
   int64_t page_bytes() const { return records_per_page_ * record_bytes_; }
   /// Bytes of the pages that `size` records fill, the unused end of the last one included.
   int64_t BytesOf(int64_t size) const { return CountPages(size) * page_bytes(); }

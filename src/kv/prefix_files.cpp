@@ -31,12 +31,6 @@ base::Digest MakeId(const base::Digest& parent, std::span<const int32_t> tokens)
   return digest.Finish();
 }
 
-std::string ToHex(const base::Digest& digest) {
-  std::string hex;
-  for (const std::byte byte : digest) hex += fmt::format("{:02x}", static_cast<unsigned>(byte));
-  return hex;
-}
-
 // At least what the file will take.
 int64_t EstimateBytes(const SequenceCache& cache, const Snapshot& snapshot, int64_t first) {
   constexpr int64_t kHead = 4096;
@@ -148,7 +142,7 @@ PrefixFiles::Node* PrefixFiles::Place(const Found& found, std::map<base::Digest,
 }
 
 std::string PrefixFiles::PathOf(const base::Digest& id) const {
-  return options_.directory + "/" + ToHex(id) + kSuffix;
+  return options_.directory + "/" + base::ToHex(id) + kSuffix;
 }
 
 PrefixFiles::Node* PrefixFiles::FindWritten(std::span<const int32_t> tokens) {

@@ -259,6 +259,16 @@ bool SequenceCache::HasFiniteProjections(const Snapshot& snapshot) const {
   return finite;
 }
 
+int64_t SequenceCache::CountPagesOnce(std::unordered_set<const std::byte*>* seen) const {
+  int64_t bytes = 0;
+  for (const LayerCache& layer : layers_)
+    for (const PagedRecords* records : {&layer.rows, &layer.index_tiles})
+      records->VisitPages([&](const std::byte* page) {
+        if (seen->insert(page).second) bytes += records->page_bytes();
+      });
+  return bytes;
+}
+
 CacheBytes SequenceCache::bytes() const {
   CacheBytes bytes;
   for (const LayerCache& layer : layers_) bytes += layer.bytes();

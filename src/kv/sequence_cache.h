@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <unordered_set>
 #include <vector>
 
 #include "kv/memory_meter.h"
@@ -132,6 +133,8 @@ class SequenceCache {
   bool HasFiniteProjections(const Snapshot& snapshot) const;
 
   CacheBytes bytes() const;
+  /// Bytes of the pages that are not in `seen` yet, which gets their addresses.
+  int64_t CountPagesOnce(std::unordered_set<const std::byte*>* seen) const;
   /// Null: nobody counts.
   const std::shared_ptr<MemoryMeter>& meter() const { return meter_; }
 
