@@ -290,7 +290,10 @@ std::optional<Session> LocalEngine::LoadSession(const std::string& path, std::st
 bool LocalEngine::Step() {
   scheduler_.ReportFinished();
   const std::vector<Scheduler::Piece> pieces = scheduler_.Plan();
-  if (!pieces.empty() && Compute(pieces)) Sample(pieces);
+  if (!pieces.empty() && Compute(pieces)) {
+    scheduler_.UpdatePromised();
+    Sample(pieces);
+  }
   scheduler_.ReportFinished();
   return !scheduler_.idle();
 }

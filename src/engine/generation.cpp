@@ -48,7 +48,7 @@ void Generation::Begin() {
 }
 
 int64_t Generation::position() const {
-  if (begun()) return sequence_->length();
+  if (begun()) return sequence_->cache.length();
   if (request_.sequence) return request_.sequence->length();
   return prefix_ ? prefix_->length() : 0;
 }

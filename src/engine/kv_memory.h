@@ -39,7 +39,8 @@ class KvMemory {
   int64_t limit_bytes() const { return limit_bytes_; }
   int64_t bytes() const { return meter_->bytes(); }
   int64_t promised_bytes() const { return promised_bytes_; }
-  /// Of what is taken, the empty sequences that others are made from, here and where files are read.
+  /// Of what is taken, the empty sequences that others are made from, here and where files are
+  /// read.
   int64_t own_bytes() const { return (files_ ? 2 : 1) * empty_.FixedBytes(); }
   int64_t prefix_count() const { return prefixes_.size(); }
   const Statistics& statistics() const { return statistics_; }

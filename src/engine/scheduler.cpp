@@ -41,7 +41,7 @@ void Scheduler::Cancel(int64_t number) {
 }
 
 std::vector<Scheduler::Piece> Scheduler::Plan() {
-  memory_.SetPromised(CountPromised());
+  UpdatePromised();
   Admit();
   std::vector<Piece> pieces;
   for (const Entry& entry : running_) {
@@ -189,6 +189,7 @@ void Scheduler::ReportFinished() {
       }
       const std::unique_ptr<Generation> generation = std::move(entry->generation);
       entry = entries->erase(entry);
+      UpdatePromised();
       NoteSeconds(generation->running_seconds());
       generation->Report();
     }

@@ -60,6 +60,10 @@ class Scheduler {
   /// Admits what fits, and plans a step; no pieces if there is nothing to compute.
   std::vector<Piece> Plan();
 
+  /// Notes that what was promised has been taken. Called when a step was computed, before anything
+  /// is kept of it.
+  void UpdatePromised() { memory_.SetPromised(CountPromised()); }
+
   /// Lets go of finished generations and tells their callbacks, which may add others.
   void ReportFinished();
 
