@@ -1,9 +1,8 @@
 #include "model/model.h"
 
-#include <utility>
-
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "base/check.h"
 #include "model/attention.h"
