@@ -22,6 +22,7 @@ LEVELS = {
     "model": 5,
     "engine": 6,
     "api": 7,
+    "train": 6,
     "measure": 7,
     "cli": 9,
 }
