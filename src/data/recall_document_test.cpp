@@ -1,4 +1,4 @@
-#include "cli/recall_document.h"
+#include "data/recall_document.h"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,7 @@
 #include <sstream>
 #include <string>
 
-namespace fathom::cli {
+namespace fathom::data {
 namespace {
 
 TEST(RecallDocumentTest, HoldsWhatTheModelWasTrainedOn) {
@@ -49,5 +49,28 @@ TEST(RecallDocumentTest, CanHoldEveryPairOfWords) {
             static_cast<size_t>(kMaxRecallFacts));
 }
 
+// The latest code counts, and stands where the offset says.
+TEST(RecallDocumentTest, RestatesFacts) {
+  const RecallDocument document =
+      MakeRecallDocument({.seed = 3, .facts = 50, .bytes = 5000, .restated = 0.5});
+  int again = 0;
+  for (const RecallFact& fact : document.facts) {
+    const std::string now = "The code of " + fact.name + " is now " + fact.code + ".";
+    const bool is_again = document.text.find(now) != std::string::npos;
+    again += is_again ? 1 : 0;
+    const std::string line =
+        is_again ? now : "The code of " + fact.name + " is " + fact.code + ".";
+    EXPECT_EQ(document.text.compare(static_cast<size_t>(fact.offset), line.size(), line), 0);
+  }
+  EXPECT_GT(again, 15);
+  EXPECT_LT(again, 35);
+}
+
+TEST(RecallDocumentTest, AsksForSeveralFactsInOrder) {
+  const std::vector<RecallFact> facts = {{"a b", "1111"}, {"c d", "2222"}, {"e f", "3333"}};
+  EXPECT_EQ(RecallQuestion(facts), "Codes of a b, c d and e f?");
+  EXPECT_EQ(RecallAnswer(facts), "1111, 2222, 3333");
+}
+
 }  // namespace
-}  // namespace fathom::cli
+}  // namespace fathom::data

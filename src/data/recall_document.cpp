@@ -1,0 +1,125 @@
+#include "data/recall_document.h"
+
+#include <algorithm>
+#include <numeric>
+#include <unordered_set>
+
+#include "base/check.h"
+#include "data/random.h"
+#include "data/words.h"
+
+namespace fathom::data {
+namespace {
+
+static_assert(kWords.size() * kWords.size() == kMaxRecallFacts);
+
+std::string MakeCode(Random& random) { return std::to_string(1000 + random.Below(9000)); }
+
+std::vector<RecallFact> MakeFacts(int64_t count, Random& random) {
+  std::vector<RecallFact> facts;
+  std::unordered_set<std::string> names;
+  while (facts.size() < static_cast<size_t>(count)) {
+    std::string name(random.Pick(kWords));
+    (name += ' ') += random.Pick(kWords);
+    if (!names.insert(name).second) continue;
+    facts.push_back({.name = name, .code = MakeCode(random)});
+  }
+  return facts;
+}
+
+// A line of the document that states a fact.
+struct Statement {
+  size_t fact;
+  bool is_again;
+  std::string code;
+
+  std::string Line(const std::vector<RecallFact>& facts) const {
+    return "The code of " + facts[fact].name + (is_again ? " is now " : " is ") + code + ".\n";
+  }
+};
+
+// Every fact once, and those that are restated again at a later place.
+std::vector<Statement> MakeStatements(const std::vector<RecallFact>& facts, double restated,
+                                      Random& random) {
+  std::vector<Statement> statements;
+  for (size_t i = 0; i < facts.size(); ++i) statements.push_back({i, false, facts[i].code});
+  if (restated <= 0) return statements;
+  for (size_t i = 0; i < facts.size(); ++i) {
+    if (!random.Chance(restated)) continue;
+    const auto first =
+        std::find_if(statements.begin(), statements.end(),
+                     [&](const Statement& s) { return s.fact == i; }) -
+        statements.begin();
+    const int64_t place = random.Between(first + 1, std::ssize(statements));
+    statements.insert(statements.begin() + place, {i, true, MakeCode(random)});
+  }
+  return statements;
+}
+
+std::string MakeFillerLine(std::span<const std::string> prose, Random& random) {
+  if (!prose.empty() && random.Chance(0.5)) return random.Pick(prose) + "\n";
+  std::string line;
+  for (uint64_t words = 2 + random.Below(4); words > 0; --words)
+    (line += random.Pick(kWords)) += words > 1 ? " " : ".\n";
+  return line;
+}
+
+// Lines of filler of at least `bytes` in all, none of them before the first statement and spread so
+// that no place between statements has two more than another.
+std::vector<std::string> MakeFiller(int64_t bytes, size_t places,
+                                    std::span<const std::string> prose, Random& random) {
+  std::vector<std::string> filler(places);
+  std::vector<size_t> order(places);
+  std::iota(order.begin(), order.end(), size_t{0});
+  for (size_t next = 0; bytes > 0; ++next) {
+    const size_t at = next % places;
+    std::swap(order[at], order[at + random.Below(places - at)]);
+    const std::string line = MakeFillerLine(prose, random);
+    filler[order[at]] += line;
+    bytes -= static_cast<int64_t>(line.size());
+  }
+  return filler;
+}
+
+template <typename Text>
+std::string JoinFacts(std::span<const RecallFact> facts, std::string_view last, const Text& text) {
+  std::string joined;
+  for (size_t i = 0; i < facts.size(); ++i) {
+    if (i > 0) joined += i + 1 < facts.size() ? ", " : last;
+    joined += text(facts[i]);
+  }
+  return joined;
+}
+
+}  // namespace
+
+RecallDocument MakeRecallDocument(const RecallOptions& options) {
+  FATHOM_CHECK(options.facts >= 1 && options.facts <= kMaxRecallFacts);
+  Random random(options.seed);
+  RecallDocument document;
+  document.facts = MakeFacts(options.facts, random);
+  const auto statements = MakeStatements(document.facts, options.restated, random);
+  int64_t filler_bytes = options.bytes;
+  for (const Statement& statement : statements)
+    filler_bytes -= std::ssize(statement.Line(document.facts));
+  const auto filler = MakeFiller(filler_bytes, statements.size(), options.prose, random);
+  for (size_t i = 0; i < statements.size(); ++i) {
+    RecallFact& fact = document.facts[statements[i].fact];
+    fact.code = statements[i].code;
+    fact.offset = std::ssize(document.text);
+    document.text += statements[i].Line(document.facts) + filler[i];
+  }
+  return document;
+}
+
+std::string RecallQuestion(const RecallFact& fact) { return "Code of " + fact.name + "?"; }
+
+std::string RecallQuestion(std::span<const RecallFact> facts) {
+  return "Codes of " + JoinFacts(facts, " and ", [](const RecallFact& f) { return f.name; }) + "?";
+}
+
+std::string RecallAnswer(std::span<const RecallFact> facts) {
+  return JoinFacts(facts, ", ", [](const RecallFact& f) { return f.code; });
+}
+
+}  // namespace fathom::data

@@ -1,0 +1,48 @@
+// Documents to look facts up in: what the bundled model is trained and examined on.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace fathom::data {
+
+/// As many as there are pairs of its words.
+inline constexpr int64_t kMaxRecallFacts = 114 * 114;
+
+/// "The code of NAME is CODE."
+struct RecallFact {
+  std::string name{};  ///< two words; no two facts of a document have the same
+  std::string code{};  ///< four digits, the first not 0: as stated last
+  int64_t offset = 0;  ///< of the line that states it last, in bytes of the text
+};
+
+struct RecallOptions {
+  uint64_t seed = 1;
+  int64_t facts = 40;    ///< 1 to kMaxRecallFacts
+  int64_t bytes = 2000;  ///< lines of filler make up what the facts lack to this
+  /// Share of the facts that are stated again later with another code: "The code of NAME is now
+  /// CODE."
+  double restated = 0;
+  /// Lines of real text, which are then half of the filler; the other half is words at random.
+  std::span<const std::string> prose{};
+};
+
+struct RecallDocument {
+  std::string text;               ///< a line for each statement, lines of filler after them
+  std::vector<RecallFact> facts;  ///< in the order of their first statements
+};
+
+/// Depends on the options alone, on every platform.
+RecallDocument MakeRecallDocument(const RecallOptions& options);
+
+/// "Code of NAME?", to be answered with the code.
+std::string RecallQuestion(const RecallFact& fact);
+
+/// "Codes of NAME, NAME and NAME?", to be answered with their codes in that order: "CODE, CODE,
+/// CODE". REQUIRES: at least two.
+std::string RecallQuestion(std::span<const RecallFact> facts);
+std::string RecallAnswer(std::span<const RecallFact> facts);
+
+}  // namespace fathom::data

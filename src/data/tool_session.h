@@ -1,0 +1,52 @@
+// Made-up conversations in which a model uses tools: what is asked, what it should call, what the
+// tools answer, and what it should say.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "text/json.h"
+#include "text/message.h"
+
+namespace fathom::data {
+
+/// Calls made at once, and what came back.
+struct ToolStep {
+  std::string reasoning;
+  std::vector<text::ToolCall> calls;
+  std::vector<std::string> results;  ///< one a call
+};
+
+/// From a question to its answer.
+struct ToolTurn {
+  std::string question;
+  std::vector<ToolStep> steps;  ///< none if earlier turns hold the answer
+  std::string reasoning;        ///< before the answer
+  std::string answer;
+};
+
+struct ToolSession {
+  std::vector<text::Json> tools;
+  std::vector<ToolTurn> turns;
+};
+
+struct ToolSessionOptions {
+  uint64_t seed = 1;
+  int64_t turns = 10;
+};
+
+/// A session with three to six tools. There are calls with text, numbers, truth values and objects;
+/// calls side by side; tools that fail once and are asked again; and turns that need what a tool
+/// said turns ago, in a call or without one. Depends on the options alone, on every platform; the
+/// beginning of a longer session is that of a shorter one.
+ToolSession MakeToolSession(const ToolSessionOptions& options);
+
+/// The session as a conversation, up to `steps` steps into turn `turn`: what the model has seen when
+/// it makes the next step of that turn, or gives its answer.
+text::Conversation ConversationBefore(const ToolSession& session, size_t turn, size_t steps);
+
+/// The whole session.
+text::Conversation ToConversation(const ToolSession& session);
+
+}  // namespace fathom::data

@@ -1,0 +1,39 @@
+// What a training step makes smaller.
+#pragma once
+
+#include "train/model.h"
+#include "train/pass.h"
+#include "train/torch.h"
+
+namespace fathom::train {
+
+/// Sequences of one length.
+struct Batch {
+  at::Tensor tokens;     ///< int64 [batch, tokens + 1]
+  at::Tensor weights;    ///< float [batch, tokens + 1]: how much predicting each token counts
+  at::Tensor positions;  ///< int64 [batch, tokens]
+};
+
+struct LossOptions {
+  double mtp = 0.3;       ///< weight of the MTP block's predictions
+  double indexer = 1;     ///< of the indexers' divergence, the mean of the layers
+  double balance = 1e-4;  ///< of the imbalance within sequences, the sum of the layers
+};
+
+/// Means over what counts; nats.
+struct LossValues {
+  double next_token = 0;
+  double mtp = 0;
+  double indexer = 0;
+  double accuracy = 0;  ///< share of the tokens of full weight that are the likeliest
+};
+
+struct Loss {
+  at::Tensor total;
+  LossValues values;
+};
+
+/// The loss of a batch: a pass, which collects the experts' loads, and everything added up.
+Loss ComputeLoss(const Model& model, const Batch& batch, const LossOptions& options, Pass& pass);
+
+}  // namespace fathom::train
