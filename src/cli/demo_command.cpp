@@ -15,9 +15,9 @@
 #include "cli/model_options.h"
 #include "cli/option.h"
 #include "cli/output.h"
-#include "cli/recall_document.h"
 #include "cli/statistics.h"
 #include "cli/terminal.h"
+#include "data/recall_document.h"
 #include "model/config.h"
 #include "model/cost.h"
 #include "model/presets.h"
@@ -27,7 +27,7 @@ namespace {
 
 struct DemoOptions {
   EngineFlags engine;
-  RecallOptions document;
+  data::RecallOptions document;
   int64_t questions = 6;
 };
 
@@ -58,14 +58,14 @@ std::string Excerpt(const std::string& text) {
 // the sequence has computed, so the document is computed with the first one only.
 class Examination {
  public:
-  Examination(engine::Engine& engine, const RecallDocument& document)
+  Examination(engine::Engine& engine, const data::RecallDocument& document)
       : engine_(engine),
         document_(document),
         sequence_(engine.NewSequence()),
         messages_{{.role = text::Role::kSystem, .content = document.text}} {}
 
   /// Asks about a fact, and prints a line about the answer while it arrives.
-  base::Status Ask(const RecallFact& fact, const InterruptGuard& interrupt);
+  base::Status Ask(const data::RecallFact& fact, const InterruptGuard& interrupt);
 
   int64_t right() const { return right_; }
   bool interrupted() const { return interrupted_; }
@@ -78,7 +78,7 @@ class Examination {
   void Count(const engine::RequestStats& stats);
 
   engine::Engine& engine_;
-  const RecallDocument& document_;
+  const data::RecallDocument& document_;
   std::shared_ptr<engine::Sequence> sequence_;
   std::vector<text::Message> messages_;
   engine::RequestStats stats_;
@@ -87,8 +87,8 @@ class Examination {
   bool interrupted_ = false;
 };
 
-base::Status Examination::Ask(const RecallFact& fact, const InterruptGuard& interrupt) {
-  const std::string question = RecallQuestion(fact);
+base::Status Examination::Ask(const data::RecallFact& fact, const InterruptGuard& interrupt) {
+  const std::string question = data::RecallQuestion(fact);
   messages_.push_back({.role = text::Role::kUser, .content = question});
   engine::Request request;
   FATHOM_ASSIGN(request.prompt, EncodeConversation(engine_, PrintConversation(messages_),
@@ -148,7 +148,7 @@ base::Result<std::string> CompareCaches(const std::string& directory, int64_t to
          SizeLine("DeepSeek-V3.2, 61 layers", model::CountV32KvBytes(tokens));
 }
 
-base::Status PrintDocument(const engine::Engine& engine, const RecallDocument& document,
+base::Status PrintDocument(const engine::Engine& engine, const data::RecallDocument& document,
                            uint64_t seed) {
   std::string error;
   const auto tokens = engine.Tokenize(document.text, false, &error);
@@ -177,7 +177,7 @@ base::Result<ExitCode> Demonstrate(const DemoOptions& options) {
   if (options.questions > facts)
     return base::MakeError("--questions: {} questions about {} facts", options.questions, facts);
   FATHOM_ASSIGN(const auto engine, OpenEngine(options.engine));
-  const RecallDocument document = MakeRecallDocument(options.document);
+  const data::RecallDocument document = data::MakeRecallDocument(options.document);
   FATHOM_TRY(PrintDocument(*engine, document, options.document.seed));
 
   FATHOM_TRY(WriteOutput(Bold(fmt::format("  {:<6} {:<27} {:<18} {:>13} {:>10}\n", "depth",
@@ -212,13 +212,13 @@ void AddDemoCommand(CommandLine& command_line) {
   AddThreadsOption(app, &options->engine.threads);
   AddInteger(app, "--seed", {0}, "Another document (default: 1)",
              [options](int64_t seed) { options->document.seed = static_cast<uint64_t>(seed); });
-  AddInteger(app, "--facts", {1, kMaxRecallFacts}, "Facts in it (default: 40)",
+  AddInteger(app, "--facts", {1, data::kMaxRecallFacts}, "Facts in it (default: 40)",
              [options](int64_t facts) { options->document.facts = facts; });
   AddInteger(
       app, "--tokens", {0, 1 << 20},
       "Length to fill up to, in the bundled model's tokens,\nwhich are bytes (default: 2000)",
       [options](int64_t tokens) { options->document.bytes = tokens; });
-  AddInteger(app, "--questions", {1, kMaxRecallFacts}, "Questions about it (default: 6)",
+  AddInteger(app, "--questions", {1, data::kMaxRecallFacts}, "Questions about it (default: 6)",
              [options](int64_t questions) { options->questions = questions; });
 }
 

@@ -46,10 +46,9 @@ std::vector<Statement> MakeStatements(const std::vector<RecallFact>& facts, doub
   if (restated <= 0) return statements;
   for (size_t i = 0; i < facts.size(); ++i) {
     if (!random.Chance(restated)) continue;
-    const auto first =
-        std::find_if(statements.begin(), statements.end(),
-                     [&](const Statement& s) { return s.fact == i; }) -
-        statements.begin();
+    const auto first = std::find_if(statements.begin(), statements.end(),
+                                    [&](const Statement& s) { return s.fact == i; }) -
+                       statements.begin();
     const int64_t place = random.Between(first + 1, std::ssize(statements));
     statements.insert(statements.begin() + place, {i, true, MakeCode(random)});
   }

@@ -58,8 +58,7 @@ TEST(RecallDocumentTest, RestatesFacts) {
     const std::string now = "The code of " + fact.name + " is now " + fact.code + ".";
     const bool is_again = document.text.find(now) != std::string::npos;
     again += is_again ? 1 : 0;
-    const std::string line =
-        is_again ? now : "The code of " + fact.name + " is " + fact.code + ".";
+    const std::string line = is_again ? now : "The code of " + fact.name + " is " + fact.code + ".";
     EXPECT_EQ(document.text.compare(static_cast<size_t>(fact.offset), line.size(), line), 0);
   }
   EXPECT_GT(again, 15);

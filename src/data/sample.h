@@ -18,8 +18,8 @@ struct Sample {
 };
 
 struct SampleWeights {
-  float answer = 1;      ///< what the model says itself, its end included
-  float context = 0.05f; ///< what it reads
+  float answer = 1;       ///< what the model says itself, its end included
+  float context = 0.05f;  ///< what it reads
 };
 
 /// Appends the tokens of a whole conversation, rendered exactly as the engine renders prompts; all

@@ -42,8 +42,8 @@ struct ToolSessionOptions {
 /// beginning of a longer session is that of a shorter one.
 ToolSession MakeToolSession(const ToolSessionOptions& options);
 
-/// The session as a conversation, up to `steps` steps into turn `turn`: what the model has seen when
-/// it makes the next step of that turn, or gives its answer.
+/// The session as a conversation, up to `steps` steps into turn `turn`: what the model has seen
+/// when it makes the next step of that turn, or gives its answer.
 text::Conversation ConversationBefore(const ToolSession& session, size_t turn, size_t steps);
 
 /// The whole session.

@@ -5,6 +5,7 @@
 #include <unordered_set>
 #include <utility>
 
+#include "text/byte_level.h"
 #include "text/json_field.h"
 #include "text/utf8.h"
 
@@ -13,21 +14,13 @@ namespace {
 
 using nlohmann::json;
 
-// Byte-level files write tokens in printable characters. These bytes stand for themselves; the
-// others, in order, are the characters from U+0100 on.
-bool IsPrintable(int byte) {
-  return (byte >= 0x21 && byte <= 0x7E) || (byte >= 0xA1 && byte <= 0xAC) || byte >= 0xAE;
-}
-
 // The byte of each character below U+0144; -1 where there is none.
 const std::array<int, 0x144>& ByteOfCharacter() {
   static const std::array<int, 0x144> table = [] {
     std::array<int, 0x144> bytes;
     bytes.fill(-1);
-    size_t stand_in = 0x100;
-    for (int byte = 0; byte < 256; ++byte) {
-      bytes[IsPrintable(byte) ? static_cast<size_t>(byte) : stand_in++] = byte;
-    }
+    for (int byte = 0; byte < 256; ++byte)
+      bytes[CharacterOfByte(static_cast<uint8_t>(byte))] = byte;
     return bytes;
   }();
   return table;

@@ -1,0 +1,154 @@
+#include "data/sources.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "data/chat.h"
+#include "data/random.h"
+#include "data/recall_document.h"
+#include "data/tool_session.h"
+
+namespace fathom::data {
+namespace {
+
+// Questions about a document in the order asked, until about `tokens` tokens are used.
+struct Interview {
+  const RecallDocument& document;
+  double several;
+  double question_tokens;
+
+  void Append(double tokens, Random& random, std::vector<text::Message>& messages) const {
+    do {
+      const bool asks_several = document.facts.size() > 1 && random.Chance(several);
+      const size_t count = asks_several ? static_cast<size_t>(random.Between(
+                                              2, std::min<int64_t>(8, std::ssize(document.facts))))
+                                        : 1;
+      std::vector<RecallFact> facts;
+      for (size_t i = 0; i < count; ++i) facts.push_back(random.Pick(document.facts));
+      messages.push_back(
+          {.role = text::Role::kUser,
+           .content = asks_several ? RecallQuestion(facts) : RecallQuestion(facts.front())});
+      messages.push_back({.role = text::Role::kAssistant, .content = RecallAnswer(facts)});
+      tokens -= question_tokens * static_cast<double>(count);
+    } while (tokens > 0);
+  }
+};
+
+// From `least` to `most`, every order of magnitude alike.
+int64_t LogUniform(double least, double most, Random& random) {
+  return static_cast<int64_t>(least * std::pow(std::max(most / least, 1.0), random.Uniform()));
+}
+
+}  // namespace
+
+base::Result<Mixture> Mixture::Create(const text::Tokenizer& tokenizer, MixtureOptions options) {
+  const MixtureShares& shares = options.shares;
+  if (shares.recall + shares.tools + shares.chat + shares.prose <= 0)
+    return base::MakeError("the mixture's shares are all 0");
+  if (shares.prose > 0 && options.prose.empty())
+    return base::MakeError("prose has a share of the mixture, but there are no texts");
+  Mixture mixture(tokenizer, std::move(options));
+  FATHOM_TRY(mixture.MeasureTokens());
+  return mixture;
+}
+
+// Lengths are asked for in tokens, and documents are made in bytes and turns: a probe of each tells
+// the ratio.
+base::Status Mixture::MeasureTokens() {
+  constexpr int64_t kProbeBytes = 8000;
+  constexpr int64_t kProbeTurns = 20;
+  const RecallDocument document =
+      MakeRecallDocument({.facts = 40, .bytes = kProbeBytes, .prose = options_.prose});
+  FATHOM_ASSIGN(const auto ids, tokenizer_->EncodePlain(document.text));
+  document_bytes_ = static_cast<double>(document.text.size()) / static_cast<double>(ids.size());
+  FATHOM_ASSIGN(const auto question, tokenizer_->EncodePlain(RecallQuestion(document.facts[0])));
+  constexpr double kMarks = 8;  // the turn's special tokens, and the answer
+  question_tokens_ = static_cast<double>(question.size()) + kMarks;
+  Sample empty, session;
+  FATHOM_TRY(
+      AppendConversation(*tokenizer_, ToConversation(MakeToolSession({.turns = 0})), {}, empty));
+  FATHOM_TRY(AppendConversation(
+      *tokenizer_, ToConversation(MakeToolSession({.turns = kProbeTurns})), {}, session));
+  tools_tokens_ = static_cast<double>(empty.size());
+  turn_tokens_ = static_cast<double>(session.size() - empty.size()) / kProbeTurns;
+  return {};
+}
+
+Mixture::Kind Mixture::PickKind(double at) const {
+  const MixtureShares& shares = options_.shares;
+  at *= shares.recall + shares.tools + shares.chat + shares.prose;
+  if ((at -= shares.recall) < 0) return Kind::kRecall;
+  if ((at -= shares.tools) < 0) return Kind::kTools;
+  if ((at -= shares.chat) < 0) return Kind::kChat;
+  return shares.prose > 0 ? Kind::kProse : Kind::kRecall;
+}
+
+base::Status Mixture::AppendRecall(uint64_t seed, int64_t tokens, Sample& sample) const {
+  Random random(seed);
+  const double document_tokens = static_cast<double>(tokens) * (0.3 + 0.6 * random.Uniform());
+  const double bytes = document_tokens * document_bytes_;
+  constexpr double kStatementBytes = 36;
+  const double most = std::clamp(bytes / kStatementBytes, 1.0, kMaxRecallFacts / 4.0);
+  const RecallDocument document =
+      MakeRecallDocument({.seed = random.Bits(),
+                          .facts = LogUniform(std::min(3.0, most), most, random),
+                          .bytes = static_cast<int64_t>(bytes),
+                          .restated = random.Chance(options_.restated) ? 0.3 : 0,
+                          .prose = options_.prose});
+  text::Conversation conversation;
+  const bool is_system = random.Chance(0.5);
+  if (is_system)
+    conversation.messages.push_back({.role = text::Role::kSystem, .content = document.text});
+  Interview{document, options_.several, question_tokens_}.Append(
+      static_cast<double>(tokens) - document_tokens, random, conversation.messages);
+  if (!is_system) {
+    std::string& first = conversation.messages.front().content;
+    first = document.text + "\n" + first;
+  }
+  return AppendConversation(*tokenizer_, conversation, options_.weights, sample);
+}
+
+base::Status Mixture::AppendTools(uint64_t seed, int64_t tokens, Sample& sample) const {
+  const double turns = (static_cast<double>(tokens) - tools_tokens_) / turn_tokens_;
+  const ToolSession session =
+      MakeToolSession({.seed = seed, .turns = std::max<int64_t>(1, std::llround(turns))});
+  return AppendConversation(*tokenizer_, ToConversation(session), options_.weights, sample);
+}
+
+base::Status Mixture::AppendProse(uint64_t seed, int64_t tokens, Sample& sample) const {
+  Random random(seed);
+  auto at = static_cast<size_t>(random.Below(options_.prose.size()));
+  std::string text;
+  while (std::ssize(text) < 4 * tokens && at < options_.prose.size())
+    text += options_.prose[at++] + "\n";
+  return AppendText(*tokenizer_, text, options_.prose_weight, sample);
+}
+
+base::Status Mixture::Append(Kind kind, uint64_t seed, int64_t tokens, Sample& sample) const {
+  switch (kind) {
+    case Kind::kRecall:
+      return AppendRecall(seed, tokens, sample);
+    case Kind::kTools:
+      return AppendTools(seed, tokens, sample);
+    case Kind::kChat:
+      return AppendConversation(*tokenizer_, MakeChat(seed), options_.weights, sample);
+    case Kind::kProse:
+      return AppendProse(seed, tokens, sample);
+  }
+  return {};
+}
+
+base::Result<Sample> Mixture::Make(uint64_t seed, int64_t length) const {
+  Random random(seed);
+  Sample sample;
+  // A sample is of one kind, which fills it; what is short is repeated with other contents.
+  const Kind kind = PickKind(random.Uniform());
+  while (sample.size() < length)
+    FATHOM_TRY(Append(kind, random.Bits(), length - sample.size(), sample));
+  sample.tokens.resize(static_cast<size_t>(length));
+  sample.weights.resize(static_cast<size_t>(length));
+  return sample;
+}
+
+}  // namespace fathom::data

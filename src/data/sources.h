@@ -1,0 +1,63 @@
+// What a model is trained on: a mixture of made-up conversations and real text, in samples of any
+// length.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "data/sample.h"
+#include "text/tokenizer.h"
+
+namespace fathom::data {
+
+/// How often a document is of each kind; any scale.
+struct MixtureShares {
+  double recall = 1;
+  double tools = 0;
+  double chat = 0;
+  double prose = 0;
+};
+
+struct MixtureOptions {
+  MixtureShares shares;
+  SampleWeights weights;
+  float prose_weight = 0.3f;       ///< of every token of real text
+  double restated = 0.3;           ///< share of recall documents in which facts are restated
+  double several = 0.2;            ///< share of questions that ask for several facts
+  std::vector<std::string> prose;  ///< paragraphs: documents of their own, and filler of others
+};
+
+class Mixture {
+ public:
+  /// The tokenizer must outlive the mixture. Fails if all shares are 0, if prose has a share and no
+  /// text, or if the tokenizer cannot encode the format.
+  static base::Result<Mixture> Create(const text::Tokenizer& tokenizer, MixtureOptions options);
+
+  /// A sample of exactly `length` tokens: documents, one after the other, the last one cut. Depends
+  /// on the options, the tokenizer and the seed alone.
+  base::Result<Sample> Make(uint64_t seed, int64_t length) const;
+
+ private:
+  enum class Kind : uint8_t { kRecall, kTools, kChat, kProse };
+
+  Mixture(const text::Tokenizer& tokenizer, MixtureOptions options)
+      : tokenizer_(&tokenizer), options_(std::move(options)) {}
+
+  base::Status MeasureTokens();
+  Kind PickKind(double at) const;
+  base::Status Append(Kind kind, uint64_t seed, int64_t tokens, Sample& sample) const;
+  base::Status AppendRecall(uint64_t seed, int64_t tokens, Sample& sample) const;
+  base::Status AppendTools(uint64_t seed, int64_t tokens, Sample& sample) const;
+  base::Status AppendProse(uint64_t seed, int64_t tokens, Sample& sample) const;
+
+  const text::Tokenizer* tokenizer_;
+  MixtureOptions options_;
+  double document_bytes_ = 1;   // of a recall document, a token
+  double question_tokens_ = 1;  // of a question about it, with its answer
+  double tools_tokens_ = 1;     // of a tool session's beginning
+  double turn_tokens_ = 1;      // of a turn
+};
+
+}  // namespace fathom::data

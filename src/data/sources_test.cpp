@@ -1,0 +1,95 @@
+#include "data/sources.h"
+
+#include <gtest/gtest.h>
+
+#include "data/bpe_trainer.h"
+#include "text/protocol_strings.h"
+
+namespace fathom::data {
+namespace {
+
+const text::Tokenizer& TestTokenizer() {
+  static const text::Tokenizer tokenizer = [] {
+    const auto json = TrainTokenizer(MakeTokenizerTexts(1, 3), {.vocab_size = 800});
+    EXPECT_TRUE(json.ok());
+    auto loaded = text::Tokenizer::FromJson(*json, "trained");
+    EXPECT_TRUE(loaded.ok());
+    return std::move(loaded).value();
+  }();
+  return tokenizer;
+}
+
+MixtureOptions MakeOptions(const MixtureShares& shares, std::vector<std::string> prose) {
+  MixtureOptions options;
+  options.shares = shares;
+  options.prose = std::move(prose);
+  return options;
+}
+
+Mixture MakeMixture(const MixtureShares& shares) {
+  auto mixture = Mixture::Create(TestTokenizer(), MakeOptions(shares, {"Some text."}));
+  EXPECT_TRUE(mixture.ok()) << mixture.error().message;
+  return std::move(mixture).value();
+}
+
+// What the model would be graded on.
+std::string AnswersOf(const Sample& sample) {
+  std::vector<int32_t> ids;
+  for (size_t i = 0; i < sample.tokens.size(); ++i)
+    if (sample.weights[i] >= 1) ids.push_back(sample.tokens[i]);
+  return *TestTokenizer().Decode(ids);
+}
+
+TEST(MixtureTest, MakesSamplesOfExactlyTheLength) {
+  const Mixture mixture = MakeMixture({.recall = 1, .tools = 1, .chat = 1, .prose = 1});
+  for (uint64_t seed = 0; seed < 40; ++seed) {
+    const auto sample = mixture.Make(seed, 257);
+    ASSERT_TRUE(sample.ok());
+    EXPECT_EQ(sample->tokens.size(), 257U);
+    EXPECT_EQ(sample->weights.size(), 257U);
+    EXPECT_EQ(sample->tokens, mixture.Make(seed, 257)->tokens);
+  }
+  EXPECT_NE(mixture.Make(1, 257)->tokens, mixture.Make(2, 257)->tokens);
+}
+
+TEST(SampleTest, CountsWhatTheModelSays) {
+  text::Conversation conversation;
+  conversation.messages = {{.role = text::Role::kUser, .content = "Code of a b?"},
+                           {.role = text::Role::kAssistant, .content = "1234"},
+                           {.role = text::Role::kUser, .content = "Code of c d?"},
+                           {.role = text::Role::kAssistant, .content = "5678"}};
+  Sample sample;
+  ASSERT_TRUE(AppendConversation(TestTokenizer(), conversation, {}, sample).ok());
+  const std::string end(text::kEndOfSentence);
+  EXPECT_EQ(AnswersOf(sample), "1234" + end + "5678" + end);
+}
+
+TEST(SampleTest, CountsReasoningAndCalls) {
+  text::Conversation conversation;
+  conversation.messages = {{.role = text::Role::kUser, .content = "Light!"},
+                           {.role = text::Role::kAssistant,
+                            .reasoning_content = "A lamp.",
+                            .tool_calls = {{.name = "set_lamp", .arguments = R"({"on": true})"}}}};
+  Sample sample;
+  ASSERT_TRUE(AppendConversation(TestTokenizer(), conversation, {}, sample).ok());
+  const std::string answers = AnswersOf(sample);
+  EXPECT_TRUE(answers.starts_with("A lamp.</think>")) << answers;
+  EXPECT_NE(answers.find("invoke name=\"set_lamp\""), std::string::npos) << answers;
+}
+
+TEST(MixtureTest, FillsLongSamplesWithOneDocument) {
+  const Mixture mixture = MakeMixture({.recall = 1});
+  for (uint64_t seed = 0; seed < 10; ++seed) {
+    const auto sample = mixture.Make(seed, 4000);
+    const auto begins = std::count(sample->tokens.begin(), sample->tokens.end(), 0);
+    EXPECT_LE(begins, 3) << "the estimate of its length is far off";
+  }
+}
+
+TEST(MixtureTest, NeedsSomethingToMix) {
+  EXPECT_FALSE(Mixture::Create(TestTokenizer(), MakeOptions({.recall = 0}, {"Some text."})).ok());
+  EXPECT_FALSE(Mixture::Create(TestTokenizer(), MakeOptions({.recall = 0, .prose = 1}, {})).ok());
+}
+
+}  // namespace
+}  // namespace fathom::data
