@@ -133,6 +133,7 @@ base::Result<std::unique_ptr<LocalEngine>> LocalEngine::Open(const std::string& 
       .vocab_size = config.vocab_size,
       .end_token = static_cast<int32_t>(config.eos_token_id),
       .has_tokenizer = tokenizer.has_value(),
+      .kv_directory = {},
   };
   std::unique_ptr<LocalEngine> engine(new LocalEngine(info, options, std::move(config),
                                                       std::move(pool), std::move(weights),
@@ -173,14 +174,14 @@ LocalEngine::LocalEngine(EngineInfo info, const EngineOptions& options, model::M
 
 base::Status LocalEngine::OpenFiles(const EngineOptions& options) {
   FATHOM_ASSIGN(const base::Digest fingerprint, Fingerprint());
-  kv::PrefixFilesOptions files = {
-      .directory = fmt::format("{}/{}", options.kv_directory, base::ToHex(fingerprint)),
-      .limit_bytes = static_cast<int64_t>(options.kv_disk),
-      .model = {fingerprint, config_.vocab_size},
-      .log = options.on_log};
-  FATHOM_ASSIGN(auto opened, kv::PrefixFiles::Open(std::move(files), memory_.NewCache()));
-  memory_.UseFiles(std::move(opened));
+  info_.kv_directory = fmt::format("{}/{}", options.kv_directory, base::ToHex(fingerprint));
   kv_disk_ = static_cast<int64_t>(options.kv_disk);
+  FATHOM_ASSIGN(auto files, kv::PrefixFiles::Open({.directory = info_.kv_directory,
+                                                   .limit_bytes = kv_disk_,
+                                                   .model = {fingerprint, config_.vocab_size},
+                                                   .log = options.on_log},
+                                                  memory_.NewCache()));
+  memory_.UseFiles(std::move(files));
   return {};
 }
 

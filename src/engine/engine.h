@@ -115,6 +115,9 @@ struct EngineInfo {
   int64_t vocab_size = 0;
   int32_t end_token = 0;
   bool has_tokenizer = false;
+  /// Where this checkpoint's files are, within EngineOptions::kv_directory, for this process alone.
+  /// Others that belong to the checkpoint may be put there, with names of their own.
+  std::string kv_directory;
 };
 
 /// A sequence that comes from a file.

@@ -58,7 +58,7 @@ void ReplayMap::Remember(Answer answer) {
   auto& keys = answer.keys;
   std::erase(keys, std::string());
   std::ranges::sort(keys);
-  keys.erase(std::ranges::unique(keys).begin(), keys.end());
+  keys.erase(std::unique(keys.begin(), keys.end()), keys.end());
   for (const std::string& key : keys) ForgetKey(key);
   const int64_t bytes = CountBytes(answer);
   if (keys.empty() || bytes > limit_bytes_) return;
