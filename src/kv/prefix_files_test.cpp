@@ -8,6 +8,7 @@
 #include <fstream>
 #include <functional>
 #include <random>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -60,6 +61,7 @@ class PrefixFilesTest : public testing::Test {
     cache.GoTo(position);
     files_->Write(sample.tokens, std::move(cache), position.snapshot);
     while (wait && files_->pending() > 0) files_->TakeDone(true);
+    Names();
   }
   // Writes the sample after so many further tokens.
   void Extend(Sample& sample, int64_t tokens) {
@@ -95,18 +97,21 @@ class PrefixFilesTest : public testing::Test {
     EXPECT_TRUE(BytesOf(*cache, sample.tokens) == BytesOf(sample.cache, sample.tokens));
   }
 
-  std::vector<std::string> Names() const {
-    std::vector<std::string> names;
+  // All files, in the order in which they were written: their times may be equal.
+  std::vector<std::string> Names() {
+    std::set<std::string> present;
     for (const auto& entry : fs::directory_iterator(folder_))
-      if (entry.path().filename() != "lock") names.push_back(entry.path());
-    std::ranges::sort(names, {}, [](const std::string& name) { return fs::last_write_time(name); });
-    return names;
+      if (entry.path().filename() != "lock") present.insert(entry.path());
+    std::erase_if(names_, [&](const std::string& name) { return present.erase(name) == 0; });
+    names_.insert(names_.end(), present.begin(), present.end());
+    return names_;
   }
 
   std::string folder_;
   int64_t limit_ = int64_t{1} << 30;
   base::FileOperations* operations_ = &base::FileOperations::System();
   std::vector<std::string> log_;
+  std::vector<std::string> names_;
   std::mt19937 random_{7};
   std::unique_ptr<PrefixFiles> files_;
 };
