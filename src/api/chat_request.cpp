@@ -9,19 +9,19 @@ namespace {
 using base::Status;
 using text::Field;
 
-Status ReadToolChoice(const Field& field, ToolChoice* choice) {
-  using Kind = ToolChoice::Kind;
-  static constexpr text::Named<Kind> kWords[] = {
-      {"auto", Kind::kAuto}, {"none", Kind::kNone}, {"required", Kind::kRequired}};
+Status ReadChatToolChoice(const Field& field, ToolChoice* choice) {
+  using Choice = ToolChoice::Kind;
+  static constexpr text::Named<Choice> kWords[] = {
+      {"auto", Choice::kAuto}, {"none", Choice::kNone}, {"required", Choice::kRequired}};
   if (field.IsMissingOrNull()) return {};
   if (field.IsString()) {
-    FATHOM_ASSIGN(choice->kind, text::ReadName<Kind>(field, kWords));
+    FATHOM_ASSIGN(choice->kind, text::ReadName<Choice>(field, kWords));
     return {};
   }
   if (!field.IsObject()) return field.FailKind("a string or an object");
   FATHOM_ASSIGN(const std::string type, ReadText(field.Member("type")));
   if (type != "function") return field.Member("type").Fail("only \"function\" can be chosen");
-  choice->kind = Kind::kNamed;
+  choice->kind = Choice::kNamed;
   FATHOM_ASSIGN(choice->name, ReadText(field.Member("function").Member("name")));
   return {};
 }
@@ -37,7 +37,7 @@ Status ReadLogprobs(const Field& root, Request* request) {
   return {};
 }
 
-Status RefuseWhatIsMissing(const Field& root) {
+Status RefuseWhatChatLacks(const Field& root) {
   FATHOM_TRY(Refuse(root.Member("functions"), "not supported; use \"tools\""));
   FATHOM_TRY(Refuse(root.Member("function_call"), "not supported; use \"tool_choice\""));
   FATHOM_TRY(Refuse(root.Member("audio"), "the model has no voice"));
@@ -55,7 +55,7 @@ Status RefuseWhatIsMissing(const Field& root) {
 base::Result<Request> ReadChatRequest(const Field& root, const ParseOptions& options) {
   Request request;
   request.dialect = Dialect::kChat;
-  FATHOM_TRY(RefuseWhatIsMissing(root));
+  FATHOM_TRY(RefuseWhatChatLacks(root));
   FATHOM_TRY(ReadCommon(root, &request));
   FATHOM_TRY(ReadThinking(root, options, &request));
   FATHOM_TRY(ReadSampling(root, options, &request));
@@ -71,7 +71,7 @@ base::Result<Request> ReadChatRequest(const Field& root, const ParseOptions& opt
                 ReadFlag(root.Member("stream_options").Member("include_usage"), false));
   const Field format = root.Member("response_format");
   FATHOM_TRY(ReadResponseFormat(format, format.Member("json_schema"), &request));
-  FATHOM_TRY(ReadToolChoice(root.Member("tool_choice"), &request.tool_choice));
+  FATHOM_TRY(ReadChatToolChoice(root.Member("tool_choice"), &request.tool_choice));
   FATHOM_ASSIGN(request.tool_choice.allow_parallel,
                 ReadFlag(root.Member("parallel_tool_calls"), true));
   FATHOM_ASSIGN(request.conversation, text::ReadConversation(*root.json));

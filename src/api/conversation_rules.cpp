@@ -17,12 +17,6 @@ bool IsInstruction(const Message& message) {
   return message.role == Role::kSystem || message.role == Role::kDeveloper;
 }
 
-void AppendBlock(std::string_view text, std::string* out) {
-  if (text.empty()) return;
-  if (!out->empty()) *out += "\n\n";
-  *out += text;
-}
-
 template <typename Item>
 void AppendItems(std::vector<Item> items, std::vector<Item>* out) {
   std::move(items.begin(), items.end(), std::back_inserter(*out));
@@ -111,6 +105,12 @@ void ApplyResponseFormat(Request* request) {
 }
 
 }  // namespace
+
+void AppendBlock(std::string_view text, std::string* out) {
+  if (text.empty()) return;
+  if (!out->empty()) *out += "\n\n";
+  *out += text;
+}
 
 Status ApplyConversationRules(std::string_view messages_field, Request* request) {
   text::Conversation& conversation = request->conversation;

@@ -1,12 +1,16 @@
 // From the messages of an API to those that the prompt format has a place for.
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include "api/request.h"
 #include "base/result.h"
 
 namespace fathom::api {
+
+/// Adds `text` to a message's, after a blank line; an empty one adds nothing.
+void AppendBlock(std::string_view text, std::string* out);
 
 /// Makes the conversation of a request fit for the prompt:
 /// - System and developer messages at the front become one system message. Later ones become the

@@ -23,11 +23,6 @@ constexpr text::Named<Role> kRoles[] = {
 // to conversation, tells the model nothing, and would make each prompt new from its first token on.
 constexpr std::string_view kBillingBlock = "x-anthropic-";
 
-void AppendBlock(std::string_view text, std::string* out) {
-  if (!out->empty()) *out += "\n\n";
-  *out += text;
-}
-
 Status ReadAnswerBlock(const Field& block, Message* message) {
   FATHOM_TRY(RequireObject(block));
   FATHOM_ASSIGN(const std::string type, ReadText(block.Member("type")));
@@ -136,16 +131,16 @@ Status ReadTools(const Field& tools, std::vector<Json>* out) {
   return {};
 }
 
-Status ReadToolChoice(const Field& field, ToolChoice* choice) {
-  using Kind = ToolChoice::Kind;
-  static constexpr text::Named<Kind> kKinds[] = {{"auto", Kind::kAuto},
-                                                 {"any", Kind::kRequired},
-                                                 {"tool", Kind::kNamed},
-                                                 {"none", Kind::kNone}};
+Status ReadMessagesToolChoice(const Field& field, ToolChoice* choice) {
+  using Choice = ToolChoice::Kind;
+  static constexpr text::Named<Choice> kKinds[] = {{"auto", Choice::kAuto},
+                                                   {"any", Choice::kRequired},
+                                                   {"tool", Choice::kNamed},
+                                                   {"none", Choice::kNone}};
   if (field.IsMissingOrNull()) return {};
   FATHOM_TRY(RequireObject(field));
-  FATHOM_ASSIGN(choice->kind, text::ReadName<Kind>(field.Member("type"), kKinds));
-  if (choice->kind == Kind::kNamed) {
+  FATHOM_ASSIGN(choice->kind, text::ReadName<Choice>(field.Member("type"), kKinds));
+  if (choice->kind == Choice::kNamed) {
     FATHOM_ASSIGN(choice->name, ReadText(field.Member("name")));
   }
   FATHOM_ASSIGN(const bool one_call, ReadFlag(field.Member("disable_parallel_tool_use"), false));
@@ -178,7 +173,7 @@ Result<Request> ReadMessagesRequest(const Field& root, const ParseOptions& optio
   }
   FATHOM_TRY(ReadMessages(root, &request.conversation.messages));
   FATHOM_TRY(ReadTools(root.Member("tools"), &request.conversation.tools));
-  FATHOM_TRY(ReadToolChoice(root.Member("tool_choice"), &request.tool_choice));
+  FATHOM_TRY(ReadMessagesToolChoice(root.Member("tool_choice"), &request.tool_choice));
   FATHOM_TRY(ApplyConversationRules("messages", &request));
   return request;
 }

@@ -41,7 +41,7 @@ std::string ErrorOf(Dialect dialect, const std::string& body) {
   return request.ok() ? "" : request.error().message;
 }
 
-std::string PromptOf(const Request& request) {
+std::string EncodedPrompt(const Request& request) {
   const auto prompt = text::EncodePrompt(request.conversation, {.effort = request.effort});
   EXPECT_TRUE(prompt.ok());
   return prompt->text();
@@ -121,8 +121,8 @@ TEST(ParseRequest, IgnoresWhatItDoesNotKnow) {
   const std::string fields = R"("store": false, "x": {"y": [1]}, "logit_bias": null, "stop": null,
       "tools": null, "response_format": null, "stream_options": null, "seed": null,
       "function_call": null, "service_tier": "auto", "metadata": {"a": "b"})";
-  EXPECT_EQ(PromptOf(Parse(Dialect::kChat, Chat(fields))),
-            PromptOf(Parse(Dialect::kChat, Chat(""))));
+  EXPECT_EQ(EncodedPrompt(Parse(Dialect::kChat, Chat(fields))),
+            EncodedPrompt(Parse(Dialect::kChat, Chat(""))));
   Parse(Dialect::kResponses, Input(fields));
   Parse(Dialect::kMessages, Messages(R"("context_management": {"edits": []}, "container": null)"));
 }
@@ -231,7 +231,8 @@ TEST(ParseRequest, ReadsPromptsOfCompletions) {
 TEST(ParseRequest, ToolsThatMustNotBeCalledAreNotMentioned) {
   const std::string tools = R"("tools": [{"type": "function", "function": {"name": "f"}}])";
   const std::string none = R"("tool_choice": "none", )" + tools;
-  EXPECT_EQ(PromptOf(Parse(Dialect::kChat, Chat(none))), PromptOf(Parse(Dialect::kChat, Chat(""))));
+  EXPECT_EQ(EncodedPrompt(Parse(Dialect::kChat, Chat(none))),
+            EncodedPrompt(Parse(Dialect::kChat, Chat(""))));
   const Request named =
       Parse(Dialect::kChat,
             Chat(R"("tool_choice": {"type": "function", "function": {"name": "f"}}, )" + tools));
@@ -244,12 +245,12 @@ TEST(ParseRequest, InstructionsBetweenTurnsBecomeTheUsers) {
       {"role": "system", "content": "S"}, {"role": "developer", "content": "D"},
       {"role": "user", "content": "a"}, {"role": "assistant", "content": "b"},
       {"role": "assistant", "content": "c"}, {"role": "system", "content": "e"}]})");
-  EXPECT_EQ(PromptOf(request),
+  EXPECT_EQ(EncodedPrompt(request),
             "<｜begin▁of▁sentence｜>S\n\nD<｜User｜>a<｜Assistant｜></think>b\n\nc"
             "<｜end▁of▁sentence｜><｜User｜>e<｜Assistant｜></think>");
   const Request alone = Parse(Dialect::kChat, R"({"thinking": false, "messages": [
       {"role": "system", "content": "S"}, {"role": "system", "content": "T"}]})");
-  EXPECT_EQ(PromptOf(alone), "<｜begin▁of▁sentence｜>S<｜User｜>T<｜Assistant｜></think>");
+  EXPECT_EQ(EncodedPrompt(alone), "<｜begin▁of▁sentence｜>S<｜User｜>T<｜Assistant｜></think>");
 }
 
 TEST(ParseRequest, PartsOfAnAnswerAreOneMessage) {
@@ -300,7 +301,7 @@ TEST(ParseRequest, SealedReasoningComesBack) {
 
 TEST(ParseRequest, WhatDiffersPerConversationIsLeftOut) {
   const auto prompt = [](const std::string& billing, const std::string& cache) {
-    return PromptOf(
+    return EncodedPrompt(
         Parse(Dialect::kMessages,
               R"({"system": [{"type": "text", "text":
         "x-anthropic-billing-header: cch=)" +

@@ -165,15 +165,15 @@ Status Refuse(const Field& field, std::string_view reason) {
 }
 
 Status ReadResponseFormat(const Field& format, const Field& holder, Request* request) {
-  using Kind = ResponseFormat::Kind;
-  static constexpr text::Named<Kind> kKinds[] = {{"text", Kind::kText},
-                                                 {"json_object", Kind::kJsonObject},
-                                                 {"json_schema", Kind::kJsonSchema}};
+  using Format = ResponseFormat::Kind;
+  static constexpr text::Named<Format> kKinds[] = {{"text", Format::kText},
+                                                   {"json_object", Format::kJsonObject},
+                                                   {"json_schema", Format::kJsonSchema}};
   if (format.IsMissingOrNull()) return {};
   FATHOM_TRY(RequireObject(format));
   ResponseFormat& result = request->response_format;
-  FATHOM_ASSIGN(result.kind, text::ReadName<Kind>(format.Member("type"), kKinds));
-  if (result.kind != Kind::kJsonSchema) return {};
+  FATHOM_ASSIGN(result.kind, text::ReadName<Format>(format.Member("type"), kKinds));
+  if (result.kind != Format::kJsonSchema) return {};
   FATHOM_TRY(RequireObject(holder));
   FATHOM_TRY(RequireObject(holder.Member("schema")));
   result.schema = *holder.Member("schema").json;

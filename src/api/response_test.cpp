@@ -140,12 +140,12 @@ nlohmann::json Unordered(const OutJson& json) { return nlohmann::json::parse(jso
 
 constexpr const char* kAnswers[] = {
     "thoughts 思\n</think>Hello 北京",
-    "thoughts</think>Look:\n\n<｜DSML｜tool_calls>\n<｜DSML｜invoke name=\"f\">\n"
-    "<｜DSML｜parameter name=\"a\" string=\"true\">\"x\"\n</｜DSML｜parameter>\n"
-    "<｜DSML｜parameter name=\"b\" string=\"false\">[1, 2]</｜DSML｜parameter>\n"
-    "</｜DSML｜invoke>\n<｜DSML｜invoke name=\"g\">\n</｜DSML｜invoke>\n</｜DSML｜tool_calls>",
-    "thoughts</think>\n\n<｜DSML｜tool_calls>\n<｜DSML｜invoke name=\"f\">\n</｜DSML｜invoke>\n"
-    "</｜DSML｜tool_calls>",
+    ("thoughts</think>Look:\n\n<｜DSML｜tool_calls>\n<｜DSML｜invoke name=\"f\">\n"
+     "<｜DSML｜parameter name=\"a\" string=\"true\">\"x\"\n</｜DSML｜parameter>\n"
+     "<｜DSML｜parameter name=\"b\" string=\"false\">[1, 2]</｜DSML｜parameter>\n"
+     "</｜DSML｜invoke>\n<｜DSML｜invoke name=\"g\">\n</｜DSML｜invoke>\n</｜DSML｜tool_calls>"),
+    ("thoughts</think>\n\n<｜DSML｜tool_calls>\n<｜DSML｜invoke name=\"f\">\n</｜DSML｜invoke>\n"
+     "</｜DSML｜tool_calls>"),
 };
 
 TEST(StreamEncoder, TellsWhatTheBodyTells) {

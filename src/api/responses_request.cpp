@@ -17,10 +17,10 @@ using text::Json;
 using text::Message;
 using text::Role;
 
-constexpr text::Named<Role> kRoles[] = {{"system", Role::kSystem},
-                                        {"developer", Role::kDeveloper},
-                                        {"user", Role::kUser},
-                                        {"assistant", Role::kAssistant}};
+constexpr text::Named<Role> kItemRoles[] = {{"system", Role::kSystem},
+                                            {"developer", Role::kDeveloper},
+                                            {"user", Role::kUser},
+                                            {"assistant", Role::kAssistant}};
 
 // What tools of the server that gave the answer did. They are not this server's, and their results
 // went into that answer.
@@ -36,7 +36,7 @@ std::string JoinNames(std::string_view space, std::string_view name) {
 
 Result<Message> ReadMessageItem(const Field& item) {
   Message message;
-  FATHOM_ASSIGN(message.role, text::ReadName<Role>(item.Member("role"), kRoles));
+  FATHOM_ASSIGN(message.role, text::ReadName<Role>(item.Member("role"), kItemRoles));
   FATHOM_ASSIGN(message.content, ReadParts(item.Member("content")));
   return message;
 }
@@ -146,19 +146,19 @@ Status ReadTools(const Field& tools, const std::string& space, Request* request)
   return {};
 }
 
-Status ReadToolChoice(const Field& field, ToolChoice* choice) {
-  using Kind = ToolChoice::Kind;
-  static constexpr text::Named<Kind> kWords[] = {
-      {"auto", Kind::kAuto}, {"none", Kind::kNone}, {"required", Kind::kRequired}};
+Status ReadResponsesToolChoice(const Field& field, ToolChoice* choice) {
+  using Choice = ToolChoice::Kind;
+  static constexpr text::Named<Choice> kWords[] = {
+      {"auto", Choice::kAuto}, {"none", Choice::kNone}, {"required", Choice::kRequired}};
   if (field.IsMissingOrNull()) return {};
   if (field.IsString()) {
-    FATHOM_ASSIGN(choice->kind, text::ReadName<Kind>(field, kWords));
+    FATHOM_ASSIGN(choice->kind, text::ReadName<Choice>(field, kWords));
     return {};
   }
   if (!field.IsObject()) return field.FailKind("a string or an object");
   FATHOM_ASSIGN(const std::string type, ReadText(field.Member("type")));
   if (type != "function") return field.Member("type").Fail("only \"function\" can be chosen");
-  choice->kind = Kind::kNamed;
+  choice->kind = Choice::kNamed;
   FATHOM_ASSIGN(const std::string space, ReadOptionalText(field.Member("namespace")));
   FATHOM_ASSIGN(const std::string name, ReadText(field.Member("name")));
   choice->name = JoinNames(space, name);
@@ -179,7 +179,7 @@ Status ReadInclude(const Field& root, Request* request) {
   return {};
 }
 
-Status RefuseWhatIsMissing(const Field& root) {
+Status RefuseWhatResponsesLack(const Field& root) {
   FATHOM_TRY(Refuse(root.Member("previous_response_id"), "no responses are stored here"));
   FATHOM_TRY(Refuse(root.Member("conversation"), "no conversations are stored here"));
   FATHOM_TRY(Refuse(root.Member("background"), "not supported"));
@@ -191,7 +191,7 @@ Status RefuseWhatIsMissing(const Field& root) {
 Result<Request> ReadResponsesRequest(const Field& root, const ParseOptions& options) {
   Request request;
   request.dialect = Dialect::kResponses;
-  FATHOM_TRY(RefuseWhatIsMissing(root));
+  FATHOM_TRY(RefuseWhatResponsesLack(root));
   FATHOM_TRY(ReadCommon(root, &request));
   FATHOM_TRY(ReadThinking(root, options, &request));
   FATHOM_TRY(ReadSampling(root, options, &request));
@@ -201,7 +201,7 @@ Result<Request> ReadResponsesRequest(const Field& root, const ParseOptions& opti
   FATHOM_TRY(ReadResponseFormat(format, format, &request));
   FATHOM_TRY(ReadInput(root, &request.conversation.messages));
   FATHOM_TRY(ReadTools(root.Member("tools"), "", &request));
-  FATHOM_TRY(ReadToolChoice(root.Member("tool_choice"), &request.tool_choice));
+  FATHOM_TRY(ReadResponsesToolChoice(root.Member("tool_choice"), &request.tool_choice));
   FATHOM_ASSIGN(request.tool_choice.allow_parallel,
                 ReadFlag(root.Member("parallel_tool_calls"), true));
   if (root.Member("metadata").IsObject()) request.metadata = *root.Member("metadata").json;

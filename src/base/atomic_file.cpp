@@ -4,10 +4,11 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 #include <filesystem>
 #include <system_error>
 #include <utility>
+
+#include "base/system_error.h"
 
 namespace fathom::base {
 namespace {
@@ -79,7 +80,7 @@ Status AtomicFile::Commit() {
 
 Status AtomicFile::ErrorOf(int error, const char* verb) const {
   if (error == 0) return {};
-  return MakeError("{}: cannot {}: {}", path_, verb, std::strerror(error));
+  return SystemError(path_, verb, error);
 }
 
 Status ReplaceFile(const std::string& path, std::string_view text,

@@ -6,16 +6,13 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 #include <filesystem>
 #include <system_error>
 
+#include "base/system_error.h"
+
 namespace fathom::base {
 namespace {
-
-Error SystemError(const std::string& path, const char* verb) {
-  return MakeError("{}: cannot {}: {}", path, verb, std::strerror(errno));
-}
 
 class Descriptor {
  public:

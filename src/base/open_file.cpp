@@ -5,17 +5,11 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 #include <utility>
 
+#include "base/system_error.h"
+
 namespace fathom::base {
-namespace {
-
-Error SystemError(const std::string& path, const char* action) {
-  return MakeError("{}: cannot {}: {}", path, action, std::strerror(errno));
-}
-
-}  // namespace
 
 Result<OpenFile> OpenFile::Open(const std::string& path) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);

@@ -5,7 +5,7 @@
 // Nothing below cli/ prints or exits.
 #pragma once
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <string>
 #include <utility>

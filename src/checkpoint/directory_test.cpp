@@ -23,7 +23,7 @@ std::string MakeBytesFile(std::initializer_list<const char*> names) {
 }
 
 // The same with either access.
-std::string ErrorOf(const std::string& folder) {
+std::string OpenError(const std::string& folder) {
   const auto mapped = TensorDirectory::Open(folder);
   const auto read = TensorDirectory::Open(folder, {}, Access::kRead);
   EXPECT_EQ(mapped.ok(), read.ok());
@@ -32,7 +32,7 @@ std::string ErrorOf(const std::string& folder) {
   return mapped.error().message;
 }
 
-std::string ErrorOf(const TemporaryFolder& folder) { return ErrorOf(folder.path()); }
+std::string OpenError(const TemporaryFolder& folder) { return OpenError(folder.path()); }
 
 void WriteIndex(const TemporaryFolder& folder, std::string_view json) {
   WriteBytes(folder / "model.safetensors.index.json", json);
@@ -142,7 +142,7 @@ TEST(TensorDirectory, RefusesAnIndexThatDisagreesWithTheShards) {
   WriteBytes(folder / "2.safetensors", MakeBytesFile({"c"}));
   const auto error_of = [&](std::string_view json) {
     WriteIndex(folder, json);
-    const std::string error = ErrorOf(folder);
+    const std::string error = OpenError(folder);
     EXPECT_THAT(error, HasSubstr("model.safetensors.index.json"));
     return error;
   };
@@ -161,7 +161,7 @@ TEST(TensorDirectory, RefusesAnIndexThatDisagreesWithTheShards) {
 TEST(TensorDirectory, RefusesAMissingShard) {
   const TemporaryFolder folder;
   WriteIndex(folder, R"({"weight_map":{"a":"lost.safetensors"}})");
-  EXPECT_THAT(ErrorOf(folder), HasSubstr("lost.safetensors: cannot open"));
+  EXPECT_THAT(OpenError(folder), HasSubstr("lost.safetensors: cannot open"));
 }
 
 TEST(TensorDirectory, RefusesShardsThatAreCut) {
@@ -169,7 +169,7 @@ TEST(TensorDirectory, RefusesShardsThatAreCut) {
   const std::string whole = MakeBytesFile({"a"});
   for (size_t bytes = 0; bytes < whole.size(); ++bytes) {
     WriteBytes(folder / "model-1.safetensors", whole.substr(0, bytes));
-    EXPECT_THAT(ErrorOf(folder), HasSubstr("model-1.safetensors: ")) << bytes;
+    EXPECT_THAT(OpenError(folder), HasSubstr("model-1.safetensors: ")) << bytes;
   }
 }
 
@@ -177,7 +177,7 @@ TEST(TensorDirectory, RefusesATensorInTwoShards) {
   const TemporaryFolder folder;
   WriteBytes(folder / "model-1.safetensors", MakeBytesFile({"a"}));
   WriteBytes(folder / "model-2.safetensors", MakeBytesFile({"model.a"}));
-  EXPECT_THAT(ErrorOf(folder), HasSubstr(R"(model-2.safetensors: tensor "model.a" is also in )"));
+  EXPECT_THAT(OpenError(folder), HasSubstr(R"(model-2.safetensors: tensor "model.a" is also in )"));
 }
 
 TEST(TensorDirectory, RefusesIndexesThatReachOutOfTheDirectory) {
@@ -211,13 +211,13 @@ TEST(TensorDirectory, RefusesBrokenIndexes) {
   };
   for (const auto& [json, message] : faults) {
     WriteIndex(folder, json);
-    EXPECT_THAT(ErrorOf(folder), HasSubstr(message)) << json;
+    EXPECT_THAT(OpenError(folder), HasSubstr(message)) << json;
   }
 }
 
 TEST(TensorDirectory, RefusesFoldersWithoutACheckpoint) {
   const TemporaryFolder folder;
-  EXPECT_THAT(ErrorOf(folder), HasSubstr("holds no checkpoint"));
+  EXPECT_THAT(OpenError(folder), HasSubstr("holds no checkpoint"));
   const auto missing = TensorDirectory::Open(folder / "nowhere");
   ASSERT_FALSE(missing.ok());
   EXPECT_THAT(missing.error().message, HasSubstr("nowhere: cannot list the directory"));

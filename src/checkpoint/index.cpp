@@ -92,8 +92,8 @@ std::string FormatIndex(const ShardIndex& index, uint64_t total_bytes) {
       fmt::format("{{\n  \"metadata\": {{\"total_size\": {}}},\n  \"weight_map\": {{", total_bytes);
   const char* separator = "\n";
   for (const auto& [tensor, file] : index.entries) {
-    text += fmt::format("{}    {}: {}", std::exchange(separator, ",\n"),
-                        nlohmann::json(tensor).dump(), nlohmann::json(file).dump());
+    text += fmt::format("{}    {}: {}", std::exchange(separator, ",\n"), PrintJsonString(tensor),
+                        PrintJsonString(file));
   }
   return text + "\n  }\n}\n";
 }

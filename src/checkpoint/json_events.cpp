@@ -1,11 +1,44 @@
 #include "checkpoint/json_events.h"
 
+#include <nlohmann/json.hpp>
+#include <utility>
+
 namespace fathom::checkpoint {
 
-base::Status JsonReader::Read(std::string_view json, std::string_view what) {
-  what_ = what;
-  const bool complete =
-      nlohmann::json::sax_parse(json, static_cast<nlohmann::json_sax<nlohmann::json>*>(this));
+using nlohmann::json;
+
+/// What the library calls while it parses.
+class JsonReader::Parser : public nlohmann::json_sax<json> {
+ public:
+  Parser(JsonReader& reader, std::string_view what) : reader_(reader), what_(what) {}
+
+  bool null() override { return reader_.Value({}); }
+  bool boolean(bool) override { return reader_.Value({}); }
+  bool number_integer(number_integer_t) override { return reader_.Value({}); }
+  bool number_unsigned(number_unsigned_t number) override {
+    return reader_.Value({JsonEvent::Kind::kUnsigned, {}, number});
+  }
+  bool number_float(number_float_t, const string_t&) override { return reader_.Value({}); }
+  bool string(string_t& text) override { return reader_.Value({JsonEvent::Kind::kString, text}); }
+  bool binary(binary_t&) override { return reader_.Value({}); }
+  bool key(string_t& text) override { return reader_.Key(text); }
+  bool start_object(size_t) override { return reader_.Begin(JsonEvent::Kind::kBeginObject); }
+  bool end_object() override { return reader_.End(JsonEvent::Kind::kEndObject); }
+  bool start_array(size_t) override { return reader_.Begin(JsonEvent::Kind::kBeginArray); }
+  bool end_array() override { return reader_.End(JsonEvent::Kind::kEndArray); }
+  bool parse_error(size_t position, const std::string&,
+                   const nlohmann::detail::exception&) override {
+    return reader_.Fail(base::MakeError("{} is not valid JSON (at byte {})", what_, position));
+  }
+
+ private:
+  JsonReader& reader_;
+  std::string_view what_;
+};
+
+base::Status JsonReader::Read(std::string_view json_text, std::string_view what) {
+  Parser parser(*this, what);
+  const bool complete = json::sax_parse(json_text, &parser);
   FATHOM_CHECK(complete != error_.has_value());
   if (error_) return *error_;
   return {};
@@ -14,6 +47,10 @@ base::Status JsonReader::Read(std::string_view json, std::string_view what) {
 bool JsonReader::Fail(base::Error error) {
   error_ = std::move(error);
   return false;
+}
+
+bool JsonReader::Key(std::string_view text) {
+  return skip_from_depth_ || OnEvent({JsonEvent::Kind::kKey, text});
 }
 
 bool JsonReader::Value(const JsonEvent& event) {
@@ -33,28 +70,14 @@ bool JsonReader::End(JsonEvent::Kind kind) {
   return Value({kind});
 }
 
-bool JsonReader::number_unsigned(number_unsigned_t number) {
-  return Value({JsonEvent::Kind::kUnsigned, {}, number});
-}
-
-bool JsonReader::string(string_t& text) { return Value({JsonEvent::Kind::kString, text}); }
-
-bool JsonReader::key(string_t& text) {
-  return skip_from_depth_ || OnEvent({JsonEvent::Kind::kKey, text});
-}
-
-bool JsonReader::parse_error(size_t position, const std::string&,
-                             const nlohmann::detail::exception&) {
-  return Fail(base::MakeError("{} is not valid JSON (at byte {})", what_, position));
+std::string PrintJsonString(std::string_view text) {
+  return json(std::string(text)).dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
 std::string QuoteName(std::string_view name) {
   constexpr size_t kLongest = 160;
-  const bool cut = name.size() > kLongest;
-  // Escapes control characters and replaces what is not UTF-8.
-  std::string quoted = nlohmann::json(std::string(name.substr(0, kLongest)))
-                           .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-  return cut ? quoted + "..." : quoted;
+  const std::string quoted = PrintJsonString(name.substr(0, kLongest));
+  return name.size() > kLongest ? quoted + "..." : quoted;
 }
 
 }  // namespace fathom::checkpoint

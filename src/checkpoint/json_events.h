@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -29,9 +28,9 @@ struct JsonEvent {
 };
 
 /// A reader of one kind of document: implement OnEvent, then call Read once.
-class JsonReader : private nlohmann::json_sax<nlohmann::json> {
+class JsonReader {
  public:
-  ~JsonReader() override = default;
+  virtual ~JsonReader() = default;
 
   /// Feeds the whole of `json` to OnEvent; fails with the message given to Fail. `what` begins the
   /// error of text that is not JSON: "FILE: the header".
@@ -48,30 +47,20 @@ class JsonReader : private nlohmann::json_sax<nlohmann::json> {
   bool Fail(base::Error error);
 
  private:
+  class Parser;
+
+  bool Key(std::string_view text);
   bool Value(const JsonEvent& event);
   bool Begin(JsonEvent::Kind kind);
   bool End(JsonEvent::Kind kind);
 
-  bool null() override { return Value({}); }
-  bool boolean(bool) override { return Value({}); }
-  bool number_integer(number_integer_t) override { return Value({}); }
-  bool number_unsigned(number_unsigned_t number) override;
-  bool number_float(number_float_t, const string_t&) override { return Value({}); }
-  bool string(string_t& text) override;
-  bool binary(binary_t&) override { return Value({}); }
-  bool key(string_t& text) override;
-  bool start_object(size_t) override { return Begin(JsonEvent::Kind::kBeginObject); }
-  bool end_object() override { return End(JsonEvent::Kind::kEndObject); }
-  bool start_array(size_t) override { return Begin(JsonEvent::Kind::kBeginArray); }
-  bool end_array() override { return End(JsonEvent::Kind::kEndArray); }
-  bool parse_error(size_t position, const std::string&,
-                   const nlohmann::detail::exception& exception) override;
-
-  std::string_view what_;
   std::optional<base::Error> error_;
   std::optional<int> skip_from_depth_;
   int depth_ = 0;
 };
+
+/// `text` as a JSON string. Bytes that are not UTF-8 become U+FFFD.
+std::string PrintJsonString(std::string_view text);
 
 /// A name from a file as an error line shows it: quoted, control characters escaped, cut when long.
 std::string QuoteName(std::string_view name);

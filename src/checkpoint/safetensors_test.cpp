@@ -13,7 +13,7 @@ namespace {
 using testing::HasSubstr;
 using testing::StartsWith;
 
-std::string ErrorOf(const std::string& file) {
+std::string ParseError(const std::string& file) {
   const auto result = ParseSafetensors(AsBytes(file), "x.safetensors");
   if (result.ok()) return "no error";
   EXPECT_THAT(result.error().message, StartsWith("x.safetensors: "));
@@ -51,25 +51,25 @@ TEST(Safetensors, AcceptsScalarsAndFilesWithoutTensors) {
 }
 
 TEST(Safetensors, RefusesLengthsThatDoNotFit) {
-  EXPECT_THAT(ErrorOf(""), HasSubstr("0 bytes are too few"));
-  EXPECT_THAT(ErrorOf("1234567"), HasSubstr("7 bytes are too few"));
-  EXPECT_THAT(ErrorOf(MakeFile("", "", 0)), HasSubstr("the header is empty"));
-  EXPECT_THAT(ErrorOf(MakeFile("{}", "", 3)), HasSubstr("does not fit in a file of 10"));
-  EXPECT_THAT(ErrorOf(MakeFile("{}", "", (512u << 20) + 1)), HasSubstr("beyond the limit"));
-  EXPECT_THAT(ErrorOf(MakeFile("{}", "", UINT64_MAX)), HasSubstr("beyond the limit"));
+  EXPECT_THAT(ParseError(""), HasSubstr("0 bytes are too few"));
+  EXPECT_THAT(ParseError("1234567"), HasSubstr("7 bytes are too few"));
+  EXPECT_THAT(ParseError(MakeFile("", "", 0)), HasSubstr("the header is empty"));
+  EXPECT_THAT(ParseError(MakeFile("{}", "", 3)), HasSubstr("does not fit in a file of 10"));
+  EXPECT_THAT(ParseError(MakeFile("{}", "", (512u << 20) + 1)), HasSubstr("beyond the limit"));
+  EXPECT_THAT(ParseError(MakeFile("{}", "", UINT64_MAX)), HasSubstr("beyond the limit"));
 }
 
 TEST(Safetensors, RefusesHeadersThatAreNotAnObject) {
-  EXPECT_THAT(ErrorOf(MakeFile("[]", "")), HasSubstr("not a JSON object"));
-  EXPECT_THAT(ErrorOf(MakeFile(" {}", "")), HasSubstr("not a JSON object"));
-  EXPECT_THAT(ErrorOf(MakeFile("{", "")), HasSubstr("not valid JSON"));
-  EXPECT_THAT(ErrorOf(MakeFile("{}{}", "")), HasSubstr("not valid JSON"));
-  EXPECT_THAT(ErrorOf(MakeFile("{\"a\xff\":1}", "")), HasSubstr("not valid JSON"));
-  EXPECT_THAT(ErrorOf(MakeFile(std::string(100000, '{'), "")), HasSubstr("not valid JSON"));
+  EXPECT_THAT(ParseError(MakeFile("[]", "")), HasSubstr("not a JSON object"));
+  EXPECT_THAT(ParseError(MakeFile(" {}", "")), HasSubstr("not a JSON object"));
+  EXPECT_THAT(ParseError(MakeFile("{", "")), HasSubstr("not valid JSON"));
+  EXPECT_THAT(ParseError(MakeFile("{}{}", "")), HasSubstr("not valid JSON"));
+  EXPECT_THAT(ParseError(MakeFile("{\"a\xff\":1}", "")), HasSubstr("not valid JSON"));
+  EXPECT_THAT(ParseError(MakeFile(std::string(100000, '{'), "")), HasSubstr("not valid JSON"));
   // Deep nesting inside something that is passed over must not recurse either.
   std::string deep = R"({"__metadata__":)";
   deep += std::string(1 << 20, '[') + std::string(1 << 20, ']') + "}";
-  EXPECT_EQ(ErrorOf(MakeFile(deep, "")), "no error");
+  EXPECT_EQ(ParseError(MakeFile(deep, "")), "no error");
 }
 
 struct HeaderFault {
@@ -83,7 +83,7 @@ class HeaderFaultTest : public testing::TestWithParam<HeaderFault> {};
 
 TEST_P(HeaderFaultTest, NamesTheTensorAndTheFault) {
   const std::string header = fmt::format(R"({{"t":{}}})", GetParam().tensor);
-  const std::string error = ErrorOf(MakeFile(header, "12345678"));
+  const std::string error = ParseError(MakeFile(header, "12345678"));
   EXPECT_THAT(error, HasSubstr(R"(tensor "t")"));
   EXPECT_THAT(error, HasSubstr(GetParam().message));
 }
@@ -132,29 +132,30 @@ INSTANTIATE_TEST_SUITE_P(
                     "4 bytes before tensor \"t\" belong to no tensor"}));
 
 TEST(Safetensors, RefusesDataThatIsSharedOrLeftOver) {
-  EXPECT_THAT(ErrorOf(MakeFile(R"({"a":{"dtype":"U8","shape":[3],"data_offsets":[0,3]},)"
-                               R"("b":{"dtype":"U8","shape":[2],"data_offsets":[2,4]}})",
-                               "1234")),
+  EXPECT_THAT(ParseError(MakeFile(R"({"a":{"dtype":"U8","shape":[3],"data_offsets":[0,3]},)"
+                                  R"("b":{"dtype":"U8","shape":[2],"data_offsets":[2,4]}})",
+                                  "1234")),
               HasSubstr(R"(tensors "a" and "b" overlap)"));
-  EXPECT_THAT(ErrorOf(MakeFile(R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},)"
-                               R"("b":{"dtype":"U8","shape":[2],"data_offsets":[2,4]}})",
-                               "1234")),
+  EXPECT_THAT(ParseError(MakeFile(R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},)"
+                                  R"("b":{"dtype":"U8","shape":[2],"data_offsets":[2,4]}})",
+                                  "1234")),
               HasSubstr(R"(1 bytes before tensor "b")"));
-  EXPECT_THAT(ErrorOf(MakeFile(R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}})", "1234")),
-              HasSubstr("the last 3 bytes belong to no tensor"));
+  EXPECT_THAT(
+      ParseError(MakeFile(R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}})", "1234")),
+      HasSubstr("the last 3 bytes belong to no tensor"));
 }
 
 TEST(Safetensors, RefusesNamesGivenTwice) {
-  EXPECT_THAT(ErrorOf(MakeFile(R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},)"
-                               R"("a":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}})",
-                               "12")),
+  EXPECT_THAT(ParseError(MakeFile(R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},)"
+                                  R"("a":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}})",
+                                  "12")),
               HasSubstr(R"(tensor "a": named twice)"));
 }
 
 TEST(Safetensors, ShowsHostileNamesOnOneShortLine) {
   std::string name = "evil\\n\\u001b[2J";
   name += std::string(10000, 'x');
-  const std::string error = ErrorOf(MakeFile(fmt::format(R"({{"{}":1}})", name), ""));
+  const std::string error = ParseError(MakeFile(fmt::format(R"({{"{}":1}})", name), ""));
   EXPECT_THAT(error, HasSubstr(R"(evil\n\u001b[2J)"));
   EXPECT_LT(error.size(), 300u);
 }

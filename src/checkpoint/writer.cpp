@@ -4,12 +4,12 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 #include <string_view>
 #include <system_error>
 #include <unordered_set>
 
 #include "base/file.h"
+#include "checkpoint/json_events.h"
 
 namespace fathom::checkpoint {
 namespace {
@@ -37,7 +37,7 @@ std::string FormatHeader(std::span<const TensorSpec> tensors) {
   for (const TensorSpec& tensor : tensors) {
     const uint64_t end = offset + tensor.bytes();
     header += fmt::format(R"(,{}:{{"dtype":"{}","shape":[{}],"data_offsets":[{},{}]}})",
-                          nlohmann::json(tensor.name).dump(), tensor::NameOf(tensor.dtype),
+                          PrintJsonString(tensor.name), tensor::NameOf(tensor.dtype),
                           fmt::join(tensor.shape, ","), offset, end);
     offset = end;
   }

@@ -154,8 +154,8 @@ base::Result<ExitCode> BenchModel(const BenchOptions& options) {
   for (const int64_t context : contexts) {
     for (const int64_t batch : options.batches) {
       FATHOM_ASSIGN(measure::ModelRow row, MeasureRow(bench, context, batch));
+      if (row.skipped.empty()) meter.Sample();
       report.rows.push_back(std::move(row));
-      meter.Sample();
     }
   }
   report.setting = MakeSetting(*kernels, *pool, meter);
@@ -219,26 +219,24 @@ void AddFillOption(CLI::App& app, std::optional<measure::Fill>* fill) {
   const auto check = [parse](const std::string& text) {
     return parse(text) ? "" : fmt::format("\"{}\" is not random or prefill", text);
   };
-  app.add_option_function<std::string>(
-         "--fill", [fill, parse](const std::string& text) { *fill = parse(text); },
-         "How a context's beginning gets into the cache: random\n"
-         "or prefill (default: prefill up to 1024 tokens, then\n"
-         "random)")
-      ->type_name("HOW")
-      ->check(CLI::Validator(check, ""));
+  AddText(
+      app, "--fill", "HOW",
+      "How a context's beginning gets into the cache: random\n"
+      "or prefill (default: prefill up to 1024 tokens, then\n"
+      "random)",
+      [fill, parse](const std::string& text) { *fill = parse(text); }, check);
 }
 
 void AddFormatOptions(CLI::App& app, OutputFormat* format) {
   const auto add = [&](const char* name, OutputFormat value, const char* description) {
-    return app.add_flag_callback(
-        name, [format, value] { *format = value; }, description);
+    return AddFlag(app, name, description, [format, value] { *format = value; });
   };
-  CLI::Option* json = add("--json", OutputFormat::kJson, "Print JSON");
+  const Option json = add("--json", OutputFormat::kJson, "Print JSON");
   add("--csv", OutputFormat::kCsv, "Print a line for each row, commas between figures")
-      ->excludes(json);
+      .Exclude(json);
 }
 
-constexpr const char* kDetails =
+constexpr const char* kBenchDetails =
     "The machine's ceilings are measured with all threads, before and after each row:\n"
     "reading memory, and multiplying BF16 and bytes in registers; the medians count.\n"
     "For each context and batch, the last --decode-tokens tokens of the context are\n"
@@ -269,7 +267,7 @@ void AddBenchCommand(CommandLine& command_line) {
       {.name = "bench",
        .group = kModelGroup,
        .summary = "Measure a model's speed and the machine's limits",
-       .details = kDetails,
+       .details = kBenchDetails,
        .examples = "fathom bench --contexts 1024,16384 --batch 1\n"
                    "fathom bench -m DeepSeek-V4-Flash --json --plot speed.svg\n"
                    "fathom bench --attention-only --contexts 4096,65536"},
@@ -298,12 +296,12 @@ void AddBenchCommand(CommandLine& command_line) {
   AddPlacementOptions(app, &options->placement);
   AddFormatOptions(app, &options->format);
   AddText(app, "--plot", "FILE", "Also draw the figures by context: an SVG file", &options->plot);
-  CLI::Option* attention =
-      app.add_flag("--attention-only", options->attention_only,
-                   "Measure attention alone, beside other models';\nneeds no checkpoint");
+  Option attention = AddFlag(app, "--attention-only",
+                             "Measure attention alone, beside other models';\nneeds no checkpoint",
+                             &options->attention_only);
   for (const char* of_models :
        {"--model", "--batch", "--prefill-tokens", "--decode-tokens", "--fill", "--expert-memory"})
-    attention->excludes(app.get_option(of_models));
+    attention.Exclude(FindOption(app, of_models));
 }
 
 }  // namespace fathom::cli

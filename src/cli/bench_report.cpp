@@ -127,7 +127,8 @@ std::string FormatCsv(const std::vector<Json>& rows) {
       const char* comma = names.empty() ? "" : ",";
       names += fmt::format("{}{}", comma, name);
       values += comma;
-      if (!value.is_null()) values += value.is_string() ? value.get<std::string>() : value.dump();
+      if (!value.is_null())
+        values += value.is_string() ? value.get<std::string>() : PrintJson(value, -1);
     }
     if (csv.empty()) csv = names + "\n";
     csv += values + "\n";

@@ -23,7 +23,7 @@ struct ChatOptions {
   std::string session;
 };
 
-constexpr const char* kDetails = "Lines that begin with / are commands:\n";
+constexpr const char* kChatDetails = "Lines that begin with / are commands:\n";
 
 constexpr const char* kMoreDetails =
     "\n\n"
@@ -104,7 +104,7 @@ void AddChatCommand(CommandLine& command_line) {
       {.name = "chat",
        .group = kTalkGroup,
        .summary = "Talk with a model, turn by turn",
-       .details = fmt::format("{}{}{}", kDetails, kChatHelp, kMoreDetails),
+       .details = fmt::format("{}{}{}", kChatDetails, kChatHelp, kMoreDetails),
        .examples = "fathom chat --think high --system 'Answer briefly.'\n"
                    "printf '%s\\n' 'Hello' '/save chat.json' | fathom chat --temp 0\n"
                    "fathom chat --session novel.session"},

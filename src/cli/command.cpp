@@ -1,5 +1,6 @@
 #include "cli/command.h"
 
+#include <CLI/CLI.hpp>
 #include <new>
 #include <utility>
 
@@ -46,51 +47,9 @@ ExitCode PrintAndFinish(const std::string& text) {
   return written.ok() ? ExitCode::kSuccess : Report(written.error());
 }
 
-}  // namespace
-
-CommandLine::CommandLine(const std::string& version)
-    : app_("DeepSeek-V4 models on CPU servers", "fathom") {
-  app_.formatter(std::make_shared<HelpFormatter>());
-  app_.set_help_flag("-h,--help", "Print this help");
-  app_.set_version_flag("--version", "fathom " + version, "Print the version");
-  app_.footer(FormatFooter({.details = kProgramDetails}));
-}
-
-CLI::App& CommandLine::Add(const CommandHelp& help, Body body) {
-  CLI::App* app = app_.add_subcommand(help.name, help.summary);
-  app->group(help.group);
-  app->footer(FormatFooter(help));
-  commands_.push_back({app, std::move(body)});
-  return *app;
-}
-
-int CommandLine::Run(int argc, const char* const* argv) {
-  PrepareStandardStreams();
-  return static_cast<int>(ParseAndRun(argc, argv));
-}
-
-ExitCode CommandLine::ParseAndRun(int argc, const char* const* argv) try {
-  app_.parse(argc, argv);
-  for (const Command& command : commands_) {
-    if (!command.app->parsed()) continue;
-    const base::Result<ExitCode> outcome = command.body();
-    return outcome.ok() ? *outcome : Report(outcome.error());
-  }
-  PrintError("no command given; see \"fathom --help\"");
-  return ExitCode::kUsage;
-} catch (const CLI::CallForHelp&) {
-  return PrintAndFinish(app_.help());
-} catch (const CLI::CallForVersion& version) {
-  return PrintAndFinish(version.what() + std::string("\n"));
-} catch (const CLI::ParseError& error) {
-  return ReportUsage(error);
-} catch (const std::bad_alloc&) {
-  return Report({"out of memory"});
-}
-
-ExitCode CommandLine::ReportUsage(const CLI::ParseError& error) const {
-  const auto chosen = app_.get_subcommands();
-  const std::vector<std::string> extras = app_.remaining(true);
+ExitCode ReportUsage(const CLI::App& app, const CLI::ParseError& error) {
+  const auto chosen = app.get_subcommands();
+  const std::vector<std::string> extras = app.remaining(true);
   std::string what = error.what();
   // Something unknown may well be the reason why something else is missing.
   const auto code = static_cast<CLI::ExitCodes>(error.get_exit_code());
@@ -105,6 +64,50 @@ ExitCode CommandLine::ReportUsage(const CLI::ParseError& error) const {
   PrintError(fmt::format("{}; see \"fathom {}--help\"", what,
                          chosen.empty() ? "" : chosen.front()->get_name() + " "));
   return ExitCode::kUsage;
+}
+
+}  // namespace
+
+CommandLine::CommandLine(const std::string& version)
+    : app_(std::make_unique<CLI::App>("DeepSeek-V4 models on CPU servers", "fathom")) {
+  app_->formatter(std::make_shared<HelpFormatter>());
+  app_->set_help_flag("-h,--help", "Print this help");
+  app_->set_version_flag("--version", "fathom " + version, "Print the version");
+  app_->footer(FormatFooter({.details = kProgramDetails}));
+}
+
+CommandLine::~CommandLine() = default;
+
+CLI::App& CommandLine::Add(const CommandHelp& help, Body body) {
+  CLI::App* app = app_->add_subcommand(help.name, help.summary);
+  app->group(help.group);
+  app->footer(FormatFooter(help));
+  commands_.push_back({app, std::move(body)});
+  return *app;
+}
+
+int CommandLine::Run(int argc, const char* const* argv) {
+  PrepareStandardStreams();
+  return static_cast<int>(ParseAndRun(argc, argv));
+}
+
+ExitCode CommandLine::ParseAndRun(int argc, const char* const* argv) try {
+  app_->parse(argc, argv);
+  for (const Command& command : commands_) {
+    if (!command.app->parsed()) continue;
+    const base::Result<ExitCode> outcome = command.body();
+    return outcome.ok() ? *outcome : Report(outcome.error());
+  }
+  PrintError("no command given; see \"fathom --help\"");
+  return ExitCode::kUsage;
+} catch (const CLI::CallForHelp&) {
+  return PrintAndFinish(app_->help());
+} catch (const CLI::CallForVersion& version) {
+  return PrintAndFinish(version.what() + std::string("\n"));
+} catch (const CLI::ParseError& error) {
+  return ReportUsage(*app_, error);
+} catch (const std::bad_alloc&) {
+  return Report({"out of memory"});
 }
 
 }  // namespace fathom::cli

@@ -2,14 +2,15 @@
 // arguments, runs the command that they name, and turns its outcome into an exit code.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/result.h"
+#include "cli/option.h"
 
 namespace fathom::cli {
 
@@ -43,6 +44,7 @@ class CommandLine {
   using Body = std::function<base::Result<ExitCode>()>;
 
   explicit CommandLine(const std::string& version);
+  ~CommandLine();
 
   /// Adds a command; its options are then added to what is returned.
   CLI::App& Add(const CommandHelp& help, Body body);
@@ -57,9 +59,8 @@ class CommandLine {
   };
 
   ExitCode ParseAndRun(int argc, const char* const* argv);
-  ExitCode ReportUsage(const CLI::ParseError& error) const;
 
-  CLI::App app_;
+  std::unique_ptr<CLI::App> app_;
   std::vector<Command> commands_;
 };
 

@@ -3,13 +3,12 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <filesystem>
 #include <optional>
 #include <system_error>
 #include <utility>
 
+#include "base/system_error.h"
 #include "cli/conversation_json.h"
 #include "cli/generation_options.h"
 
@@ -28,10 +27,9 @@ text::Message MakeAnswerMessage(const text::Completion& answer) {
 }  // namespace
 
 base::Status Conversation::CheckPath(const std::string& path) {
-  std::string folder = std::filesystem::path(path).parent_path().string();
-  if (folder.empty()) folder = ".";
-  if (::access(folder.c_str(), W_OK | X_OK) == 0) return {};
-  return base::MakeError("{}: cannot create: {}", path, std::strerror(errno));
+  const std::filesystem::path folder = std::filesystem::path(path).parent_path();
+  if (::access(folder.empty() ? "." : folder.c_str(), W_OK | X_OK) == 0) return {};
+  return base::SystemError(path, "create");
 }
 
 Conversation Conversation::Start(engine::Engine& engine) {

@@ -42,8 +42,7 @@ Json ToJson(const text::Message& message) {
 std::string PrintConversation(const std::vector<text::Message>& messages, int indent) {
   Json list = Json::array();
   for (const text::Message& message : messages) list.push_back(ToJson(message));
-  return Json{{"messages", std::move(list)}}.dump(indent, ' ', false,
-                                                  Json::error_handler_t::replace);
+  return PrintJson(Json{{"messages", std::move(list)}}, indent);
 }
 
 }  // namespace fathom::cli

@@ -246,17 +246,13 @@ void AddCostCommand(CommandLine& command_line) {
        .examples = "fathom cost\n"
                    "fathom cost --model models/default --model flash --context 131072"},
       [options] { return PrintCost(*options); });
-  app.add_option("--model", options->models,
-                 "A model to count; may be given again\n(default: flash and pro)")
-      ->type_name("MODEL")
-      ->expected(1)
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-      ->take_all();
+  AddTexts(app, "--model", "MODEL",
+           "A model to count; may be given again\n(default: flash and pro)", &options->models);
   // A thousand times what the models were made for; counts of bytes stay far within 63 bits.
   AddInteger(app, "--context", {1, 1'000'000'000},
              "Tokens of context, the new one included\n(default: 1000000)",
              [options](int64_t context) { options->context = context; });
-  app.add_flag("--json", options->json, "Print JSON");
+  AddFlag(app, "--json", "Print JSON", &options->json);
 }
 
 }  // namespace fathom::cli

@@ -46,7 +46,7 @@ void AddEncodeCommand(CommandLine& command_line) {
       [options] { return Encode(*options); });
   AddText(app, "--messages", "FILE", "The conversation, as JSON; - is standard input",
           &options->messages)
-      ->required();
+      .Require();
   AddThinkOption(app, "Thinking before the answer: none, high or max\n(default: high)",
                  &options->think);
 }

@@ -18,7 +18,7 @@ void AddFloat(CLI::App& app, const std::string& name, NumberRange range,
               const std::string& description, float* value) {
   AddNumber(app, name, range, description, [value](double number) {
     *value = static_cast<float>(number);
-  })->group(kSamplingGroup);
+  }).Group(kSamplingGroup);
 }
 
 void AddSamplingOptions(CLI::App& app, engine::SamplingOptions* sampling) {
@@ -34,7 +34,7 @@ void AddSamplingOptions(CLI::App& app, engine::SamplingOptions* sampling) {
            &sampling->temperature);
   AddInteger(app, "--top-k", {0, INT32_MAX}, "Keep the N likeliest tokens (default: 0, all)",
              [sampling](int64_t k) { sampling->top_k = static_cast<int32_t>(k); })
-      ->group(kSamplingGroup);
+      .Group(kSamplingGroup);
   AddFloat(app, "--min-p", {0, 1},
            "Keep tokens at least this likely, as a share of the\nlikeliest one (default: 0, all)",
            &sampling->min_p);
@@ -43,7 +43,7 @@ void AddSamplingOptions(CLI::App& app, engine::SamplingOptions* sampling) {
            &sampling->top_p);
   AddInteger(app, "--seed", {0}, "Same seed, same answer (default: 0)", [sampling](int64_t seed) {
     sampling->seed = static_cast<uint64_t>(seed);
-  })->group(kSamplingGroup);
+  }).Group(kSamplingGroup);
 }
 
 }  // namespace
@@ -71,10 +71,8 @@ void AddGenerationOptions(CLI::App& app, GenerationFlags* flags) {
   const auto is_empty = [](const std::string& text) {
     return text.empty() ? "an empty text would end every answer" : std::string();
   };
-  app.add_option("--stop", flags->stop, "End the answer before this text; may be repeated")
-      ->type_name("TEXT")
-      ->allow_extra_args(false)
-      ->check(CLI::Validator(is_empty, ""));
+  AddTexts(app, "--stop", "TEXT", "End the answer before this text; may be repeated", &flags->stop,
+           is_empty);
   AddSamplingOptions(app, &flags->sampling);
 }
 

@@ -1,7 +1,6 @@
 // The options of commands that let a model answer: `run` and `chat`.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <cstdint>
 #include <memory>
 #include <string>

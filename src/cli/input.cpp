@@ -5,9 +5,9 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
-#include <cstring>
 
 #include "base/file.h"
+#include "base/system_error.h"
 #include "text/json_field.h"
 
 namespace fathom::cli {
@@ -32,7 +32,7 @@ base::Result<std::string> ReadInput(const std::string& path) {
   for (;;) {
     const ssize_t n = ::read(STDIN_FILENO, buffer.data(), buffer.size());
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return base::MakeError("standard input: cannot read: {}", std::strerror(errno));
+    if (n < 0) return base::SystemError("standard input", "read");
     if (n == 0) return text;
     text.append(buffer.data(), static_cast<size_t>(n));
   }

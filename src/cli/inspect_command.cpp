@@ -46,11 +46,12 @@ void AddInspectCommand(CommandLine& command_line) {
        .examples = "fathom inspect models/default\n"
                    "fathom inspect DeepSeek-V4-Flash --json | jq .parameters"},
       [options] { return Inspect(*options); });
-  app.add_option("DIR", options->directory,
-                 "The checkpoint: config.json and safetensors files;\na tokenizer is not needed")
-      ->required();
+  AddText(app, "DIR", "DIR",
+          "The checkpoint: config.json and safetensors files;\na tokenizer is not needed",
+          &options->directory)
+      .Require();
   AddThreadsOption(app, &options->threads);
-  app.add_flag("--json", options->json, "Print JSON");
+  AddFlag(app, "--json", "Print JSON", &options->json);
 }
 
 }  // namespace fathom::cli

@@ -9,10 +9,11 @@ namespace fathom::cli {
 /// Keys stay in the order in which they were added.
 using Json = nlohmann::ordered_json;
 
-/// The text of `json`, indented, with a line end. Bytes that are not UTF-8, as a path may have
+/// The text of `json`, on one line if `indent` is -1. Bytes that are not UTF-8, as a path may have
 /// them, become U+FFFD.
-inline std::string DumpJson(const Json& json) {
-  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
-}
+std::string PrintJson(const Json& json, int indent);
+
+/// What commands print: indented by 2, with a line end.
+std::string DumpJson(const Json& json);
 
 }  // namespace fathom::cli

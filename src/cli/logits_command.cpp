@@ -114,10 +114,10 @@ void AddLogitsCommand(CommandLine& command_line) {
       [options] { return WriteLogits(*options); });
   AddModelOption(app, &options->model);
   AddText(app, "--ids", "FILE", "Token ids between white space; - is standard input", &options->ids)
-      ->required();
-  AddText(app, "--out", "FILE", "The safetensors file to write", &options->out)->required();
-  app.add_flag("--mtp", options->outputs.mtp, "Also write the MTP head's logits");
-  app.add_flag("--hidden", options->outputs.hidden, "Also write the streams after each layer");
+      .Require();
+  AddText(app, "--out", "FILE", "The safetensors file to write", &options->out).Require();
+  AddFlag(app, "--mtp", "Also write the MTP head's logits", &options->outputs.mtp);
+  AddFlag(app, "--hidden", "Also write the streams after each layer", &options->outputs.hidden);
   AddInteger(app, "--chunk", {1, 8192}, "Tokens of one forward pass (default: 512)",
              [options](int64_t chunk) { options->chunk = chunk; });
   AddThreadsOption(app, &options->threads);

@@ -38,12 +38,13 @@ void AddExpertMemoryOption(CLI::App& app, uint64_t* bytes) {
 }
 
 void AddPlacementOptions(CLI::App& app, PlacementFlags* flags) {
-  app.add_flag("--pin", flags->pin_threads, "Keep each thread on a core of its own");
-  app.add_flag("--interleave", flags->interleave_memory,
-               "Spread weights and cache over all memory nodes");
-  app.add_flag("--huge-pages", flags->large_pages,
-               "Read the model anew, into pages of 2 MiB where the\n"
-               "file system has them: slower to start, faster to run");
+  AddFlag(app, "--pin", "Keep each thread on a core of its own", &flags->pin_threads);
+  AddFlag(app, "--interleave", "Spread weights and cache over all memory nodes",
+          &flags->interleave_memory);
+  AddFlag(app, "--huge-pages",
+          "Read the model anew, into pages of 2 MiB where the\n"
+          "file system has them: slower to start, faster to run",
+          &flags->large_pages);
 }
 
 base::Result<std::unique_ptr<base::ThreadPool>> MakePool(int threads, const PlacementFlags& flags) {

@@ -1,12 +1,12 @@
 // What the commands that open a model have in common.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <memory>
 #include <string>
 
 #include "base/result.h"
 #include "base/thread_pool.h"
+#include "cli/option.h"
 
 namespace fathom::cli {
 

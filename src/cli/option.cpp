@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
 #include <optional>
@@ -30,19 +31,17 @@ std::string DescribeRange(NumberRange range) {
 }
 
 template <typename Value, typename Range>
-CLI::Option* AddRanged(CLI::App& app, const std::string& name, Range range,
-                       const std::string& description, std::function<void(Value)> set) {
+Option AddRanged(CLI::App& app, const std::string& name, Range range,
+                 const std::string& description, std::function<void(Value)> set) {
   const auto check = [range](const std::string& text) {
     const std::optional<Value> value = ParseWhole<Value>(text);
     // Written so that NaN fails too.
     if (value && *value >= range.least && *value <= range.most) return std::string();
     return fmt::format("\"{}\" is not {}", text, DescribeRange(range));
   };
-  CLI::Option* option = app.add_option_function<std::string>(
-      name, [set = std::move(set)](const std::string& text) { set(*ParseWhole<Value>(text)); },
-      description);
-  option->type_name("N");
-  return option->check(CLI::Validator(check, ""));
+  return AddText(
+      app, name, "N", description,
+      [set = std::move(set)](const std::string& text) { set(*ParseWhole<Value>(text)); }, check);
 }
 
 std::optional<std::vector<int64_t>> ParseIntegers(const std::string& text, IntegerRange range) {
@@ -59,13 +58,68 @@ std::optional<std::vector<int64_t>> ParseIntegers(const std::string& text, Integ
 
 }  // namespace
 
-CLI::Option* AddInteger(CLI::App& app, const std::string& name, IntegerRange range,
-                        const std::string& description, std::function<void(int64_t)> set) {
+Option& Option::Group(const std::string& heading) {
+  option_->group(heading);
+  return *this;
+}
+
+Option& Option::Require() {
+  option_->required();
+  return *this;
+}
+
+Option& Option::Exclude(Option other) {
+  option_->excludes(other.option_);
+  return *this;
+}
+
+Option& Option::Need(Option other) {
+  option_->needs(other.option_);
+  return *this;
+}
+
+Option FindOption(CLI::App& app, const std::string& name) { return Option(app.get_option(name)); }
+
+Option AddFlag(CLI::App& app, const std::string& name, const std::string& description,
+               std::function<void()> set) {
+  return Option(app.add_flag_callback(name, std::move(set), description));
+}
+
+Option AddFlag(CLI::App& app, const std::string& name, const std::string& description,
+               bool* value) {
+  return Option(app.add_flag(name, *value, description));
+}
+
+Option AddText(CLI::App& app, const std::string& name, const std::string& type,
+               const std::string& description, std::function<void(const std::string&)> set,
+               const TextCheck& check) {
+  CLI::Option* option = app.add_option_function<std::string>(name, std::move(set), description);
+  option->type_name(type);
+  if (check) option->check(check);
+  return Option(option);
+}
+
+Option AddText(CLI::App& app, const std::string& name, const std::string& type,
+               const std::string& description, std::string* value) {
+  return Option(app.add_option(name, *value, description)->type_name(type));
+}
+
+Option AddTexts(CLI::App& app, const std::string& name, const std::string& type,
+                const std::string& description, std::vector<std::string>* values,
+                const TextCheck& check) {
+  CLI::Option* option = app.add_option(name, *values, description);
+  option->type_name(type)->allow_extra_args(false);
+  if (check) option->check(check);
+  return Option(option);
+}
+
+Option AddInteger(CLI::App& app, const std::string& name, IntegerRange range,
+                  const std::string& description, std::function<void(int64_t)> set) {
   return AddRanged<int64_t>(app, name, range, description, std::move(set));
 }
 
-CLI::Option* AddNumber(CLI::App& app, const std::string& name, NumberRange range,
-                       const std::string& description, std::function<void(double)> set) {
+Option AddNumber(CLI::App& app, const std::string& name, NumberRange range,
+                 const std::string& description, std::function<void(double)> set) {
   return AddRanged<double>(app, name, range, description, std::move(set));
 }
 
@@ -84,38 +138,28 @@ std::optional<uint64_t> ParseBytes(std::string_view text) {
   return *amount;
 }
 
-CLI::Option* AddBytes(CLI::App& app, const std::string& name, const std::string& description,
-                      uint64_t* bytes) {
+Option AddBytes(CLI::App& app, const std::string& name, const std::string& description,
+                uint64_t* bytes) {
   const auto check = [](const std::string& text) {
     if (ParseBytes(text)) return std::string();
     return fmt::format("\"{}\" is not a number of bytes from 1, such as 800M, 4G or 100GB", text);
   };
-  return app
-      .add_option_function<std::string>(
-          name, [bytes](const std::string& text) { *bytes = *ParseBytes(text); }, description)
-      ->type_name("BYTES")
-      ->check(CLI::Validator(check, ""));
+  return AddText(
+      app, name, "BYTES", description,
+      [bytes](const std::string& text) { *bytes = *ParseBytes(text); }, check);
 }
 
-CLI::Option* AddIntegers(CLI::App& app, const std::string& name, IntegerRange range,
-                         const std::string& description,
-                         std::function<void(std::vector<int64_t>)> set) {
+Option AddIntegers(CLI::App& app, const std::string& name, IntegerRange range,
+                   const std::string& description, std::function<void(std::vector<int64_t>)> set) {
   const auto check = [range](const std::string& text) {
     if (ParseIntegers(text, range)) return std::string();
     return fmt::format("\"{}\" is not a list of integers from {} to {}", text, range.least,
                        range.most);
   };
-  CLI::Option* option = app.add_option_function<std::string>(
-      name,
+  return AddText(
+      app, name, "N,...", description,
       [range, set = std::move(set)](const std::string& text) { set(*ParseIntegers(text, range)); },
-      description);
-  option->type_name("N,...");
-  return option->check(CLI::Validator(check, ""));
-}
-
-CLI::Option* AddText(CLI::App& app, const std::string& name, const std::string& type,
-                     const std::string& description, std::string* value) {
-  return app.add_option(name, *value, description)->type_name(type);
+      check);
 }
 
 std::optional<text::ThinkingEffort> ParseEffort(std::string_view name) {
@@ -130,11 +174,9 @@ void AddThinkOption(CLI::App& app, const std::string& description, text::Thinkin
   const auto check = [](const std::string& text) {
     return ParseEffort(text) ? "" : fmt::format("\"{}\" is not none, high or max", text);
   };
-  app.add_option_function<std::string>(
-         "--think", [effort](const std::string& text) { *effort = *ParseEffort(text); },
-         description)
-      ->type_name("EFFORT")
-      ->check(CLI::Validator(check, ""));
+  AddText(
+      app, "--think", "EFFORT", description,
+      [effort](const std::string& text) { *effort = *ParseEffort(text); }, check);
 }
 
 }  // namespace fathom::cli

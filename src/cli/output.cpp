@@ -5,7 +5,8 @@
 
 #include <cerrno>
 #include <csignal>
-#include <cstring>
+
+#include "base/system_error.h"
 
 namespace fathom::cli {
 namespace {
@@ -36,7 +37,7 @@ void PrepareStandardStreams() {
 
 base::Status WriteOutput(std::string_view text) {
   const int error = WriteAll(STDOUT_FILENO, text);
-  if (error != 0) return base::MakeError("standard output: cannot write: {}", std::strerror(error));
+  if (error != 0) return base::SystemError("standard output", "write", error);
   return {};
 }
 

@@ -35,7 +35,7 @@ struct RunOptions {
   std::optional<int32_t> logprobs;
 };
 
-constexpr const char* kDetails =
+constexpr const char* kRunDetails =
     "The text is the user's message; without -p and -f it is read from standard input.\n"
     "A line end at its very end is not part of it. With --raw the text is the prompt,\n"
     "byte for byte: nothing is put around it, and in it the spelling of a special token\n"
@@ -176,7 +176,7 @@ std::string ResultJson(const engine::Engine& engine, const RunOptions& options,
                        {"hit_rate", ExpertHitRate(*stats.experts)},
                        {"bytes_read", stats.experts->bytes_read},
                        {"wait_seconds", stats.experts->wait_seconds}};
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace) + '\n';
+  return PrintJson(json, -1) + '\n';
 }
 
 struct Answer {
@@ -235,23 +235,23 @@ base::Result<ExitCode> Run(const RunOptions& options) {
 
 void AddOptions(CLI::App& app, RunOptions* options) {
   AddEngineOptions(app, &options->engine);
-  CLI::Option* prompt = app.add_option("-p,--prompt", options->prompt, "The text");
-  prompt->type_name("TEXT");
+  const Option prompt = AddText(app, "-p,--prompt", "TEXT", "The text",
+                                [options](const std::string& text) { options->prompt = text; });
   AddText(app, "-f,--file", "FILE", "The file with the text; - is standard input", &options->file)
-      ->excludes(prompt);
-  CLI::Option* session =
+      .Exclude(prompt);
+  const Option session =
       AddText(app, "--session", "FILE", "Continue and keep the conversation in this file",
               &options->session);
   AddGenerationOptions(app, &options->generation);
-  app.add_flag("--raw", options->raw, "The text is the whole prompt")
-      ->excludes(session)
-      ->excludes(app.get_option("--system"))
-      ->excludes(app.get_option("--think"));
-  CLI::Option* json = app.add_flag("--json", options->json, "Print one JSON object at the end");
+  AddFlag(app, "--raw", "The text is the whole prompt", &options->raw)
+      .Exclude(session)
+      .Exclude(FindOption(app, "--system"))
+      .Exclude(FindOption(app, "--think"));
+  const Option json = AddFlag(app, "--json", "Print one JSON object at the end", &options->json);
   AddInteger(app, "--logprobs", {0, 1000},
              "With --json, each token's log probability and those\nof the N likeliest tokens",
              [options](int64_t count) { options->logprobs = static_cast<int32_t>(count); })
-      ->needs(json);
+      .Need(json);
 }
 
 }  // namespace
@@ -262,7 +262,7 @@ void AddRunCommand(CommandLine& command_line) {
       {.name = "run",
        .group = kTalkGroup,
        .summary = "Answer one prompt",
-       .details = kDetails,
+       .details = kRunDetails,
        .examples = "fathom run -p 'Why is the sky blue?' --think high\n"
                    "fathom run -f book.txt --session book.session\n"
                    "fathom run -f report.txt --system 'Summarise.' --temp 0 > summary.txt\n"

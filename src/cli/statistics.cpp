@@ -9,7 +9,7 @@
 namespace fathom::cli {
 namespace {
 
-std::string FormatRate(double rate) {
+std::string FormatTokenRate(double rate) {
   if (rate <= 0) return "- tok/s";
   return fmt::format("{} tok/s", FormatDecimal(rate, rate < 100 ? 1 : 0));
 }
@@ -28,7 +28,7 @@ double DecodeRate(const engine::RequestStats& stats) {
 
 std::string DescribePrompt(const engine::RequestStats& stats) {
   return fmt::format("prompt {} tokens ({} cached), {}", FormatCount(stats.prompt_tokens),
-                     FormatCount(stats.cached_tokens), FormatRate(PrefillRate(stats)));
+                     FormatCount(stats.cached_tokens), FormatTokenRate(PrefillRate(stats)));
 }
 
 // An expert may be read and evicted again before it is used, so that there can be more reads than
@@ -47,7 +47,7 @@ std::string DescribeExperts(const engine::ExpertStats& experts) {
 
 std::string DescribeAnswer(const engine::RequestStats& stats) {
   return fmt::format("answer {} tokens, {} | KV {}", FormatCount(stats.generated_tokens),
-                     FormatRate(DecodeRate(stats)),
+                     FormatTokenRate(DecodeRate(stats)),
                      FormatBytes(static_cast<uint64_t>(stats.kv_bytes)));
 }
 

@@ -152,8 +152,8 @@ void AddSynthCommand(CommandLine& command_line) {
                    "fathom inspect /tmp/flash-4"},
       [options] { return Synth(*options); });
   AddText(app, "--like", "MODEL", "flash, pro, or the path of a config.json", &options->like)
-      ->required();
-  AddText(app, "--out", "DIR", "Where to write the checkpoint", &options->out)->required();
+      .Require();
+  AddText(app, "--out", "DIR", "Where to write the checkpoint", &options->out).Require();
   AddInteger(app, "--layers", {1}, "Keep the first N layers (default: all)",
              [options](int64_t layers) { options->synth.layers = layers; });
   AddInteger(app, "--experts", {1}, "Routed experts in a layer (default: all)",

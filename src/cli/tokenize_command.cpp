@@ -58,10 +58,11 @@ void AddTokenizeCommand(CommandLine& command_line) {
       });
   AddModelOption(app, &options->model);
   AddText(app, "-f,--file", "FILE", "The input (default: standard input)", &options->file);
-  app.add_flag("--raw", options->raw,
-               "Read the spelling of a special token as that token;\n"
-               "otherwise nothing in the text is special");
-  app.add_flag("--decode", options->decode, "The input is ids; print their text");
+  AddFlag(app, "--raw",
+          "Read the spelling of a special token as that token;\n"
+          "otherwise nothing in the text is special",
+          &options->raw);
+  AddFlag(app, "--decode", "The input is ids; print their text", &options->decode);
 }
 
 }  // namespace fathom::cli

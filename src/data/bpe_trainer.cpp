@@ -28,10 +28,10 @@ using Json = nlohmann::ordered_json;
 // In the order of their ids. Padding and the tasks' tokens are there so that any prompt of the
 // format has its tokens.
 constexpr auto kSpecialTokens = std::to_array<std::string_view>(
-    {text::kBeginOfSentence, text::kEndOfSentence, "<｜▁pad▁｜>", text::kUser, text::kAssistant,
-     text::kLatestReminder, text::kThinkBegin, text::kThinkEnd, "｜DSML｜", "<｜action｜>",
-     "<｜query｜>", "<｜authority｜>", "<｜domain｜>", "<｜title｜>", "<｜read_url｜>",
-     "<｜extracted_url｜>"});
+    {text::kBeginOfSentence, text::kEndOfSentence, "<｜▁pad▁｜>", text::kUserToken,
+     text::kAssistantToken, text::kLatestReminderToken, text::kThinkBegin, text::kThinkEnd,
+     "｜DSML｜", "<｜action｜>", "<｜query｜>", "<｜authority｜>", "<｜domain｜>", "<｜title｜>",
+     "<｜read_url｜>", "<｜extracted_url｜>"});
 constexpr auto kFirstByte = static_cast<int32_t>(kSpecialTokens.size());
 
 // DeepSeek's cuts: digits by threes; runs of Chinese and Japanese; a mark with the letters behind

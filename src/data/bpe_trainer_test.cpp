@@ -39,7 +39,7 @@ TEST(TrainTokenizerTest, ReadsBackWhatItWrites) {
 
 TEST(TrainTokenizerTest, LearnsNothingFromSpecialTokens) {
   std::string text;
-  for (int i = 0; i < 100; ++i) text += text::kAssistant;
+  for (int i = 0; i < 100; ++i) text += text::kAssistantToken;
   EXPECT_EQ(Train({text}, {.vocab_size = 400}).vocab_size(), 272);
 }
 

@@ -21,7 +21,7 @@ struct Marks {
   int32_t end;
 
   static base::Result<Marks> Find(const text::Tokenizer& tokenizer) {
-    FATHOM_ASSIGN(const int32_t assistant, FindToken(tokenizer, text::kAssistant));
+    FATHOM_ASSIGN(const int32_t assistant, FindToken(tokenizer, text::kAssistantToken));
     FATHOM_ASSIGN(const int32_t think_begin, FindToken(tokenizer, text::kThinkBegin));
     FATHOM_ASSIGN(const int32_t think_end, FindToken(tokenizer, text::kThinkEnd));
     FATHOM_ASSIGN(const int32_t end, FindToken(tokenizer, text::kEndOfSentence));

@@ -51,6 +51,23 @@ inline Request MakeRequest(Tokens prompt, int64_t max_tokens = 4) {
   return request;
 }
 
+/// The number of a request that must be taken.
+inline int64_t Submit(Engine& engine, Request request) {
+  const Submission submitted = engine.Submit(std::move(request));
+  if (!submitted.number) throw std::runtime_error(submitted.error);
+  return *submitted.number;
+}
+
+/// Computes until the engine has nothing left to do.
+inline Completion Generate(Engine& engine, Request request) {
+  Completion completion;
+  request.on_done = [&](const Completion& done) { completion = done; };
+  Submit(engine, std::move(request));
+  while (engine.Step()) {
+  }
+  return completion;
+}
+
 // What a request answered, to the bit.
 struct Answer {
   Completion completion;

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "engine/driver_testing.h"
+
 namespace fathom::engine {
 namespace {
 
@@ -29,21 +31,6 @@ std::vector<int32_t> RecallPrompt(const Engine& engine, const std::string& quest
       Thinking::kNone, &error);
   if (!tokens) throw std::runtime_error(error);
   return *tokens;
-}
-
-int64_t Submit(Engine& engine, Request request) {
-  const Submission submitted = engine.Submit(std::move(request));
-  if (!submitted.number) throw std::runtime_error(submitted.error);
-  return *submitted.number;
-}
-
-Completion Generate(Engine& engine, Request request) {
-  Completion completion;
-  request.on_done = [&](const Completion& done) { completion = done; };
-  Submit(engine, std::move(request));
-  while (engine.Step()) {
-  }
-  return completion;
 }
 
 TEST(Engine, AnswersFromTheText) {
@@ -129,7 +116,7 @@ TEST(Engine, ASequenceContinuesWithoutComputingItsPrefixAgain) {
 }
 
 // The token ids of a text.
-std::vector<int32_t> Tokens(const Engine& engine, const std::string& text) {
+std::vector<int32_t> Tokenize(const Engine& engine, const std::string& text) {
   std::string error;
   const auto tokens = engine.Tokenize(text, false, &error);
   if (!tokens) throw std::runtime_error(error);
@@ -193,12 +180,12 @@ TEST(Engine, APromptThatLeavesThePathUsesTheLongestSnapshotBeforeIt) {
   const auto answer_end = static_cast<int64_t>(more.prompt.size()) - 1;
   const std::vector<int32_t> base = more.prompt;
   for (const char* text : {" and one", " and two", " and three"}) {
-    const auto tokens = Tokens(*engine, text);
+    const auto tokens = Tokenize(*engine, text);
     more.prompt.insert(more.prompt.end(), tokens.begin(), tokens.end());
     extend(Generate(*engine, more));
   }
   more.prompt = base;
-  const auto tokens = Tokens(*engine, "no, else");
+  const auto tokens = Tokenize(*engine, "no, else");
   more.prompt.insert(more.prompt.end(), tokens.begin(), tokens.end());
   const Observed fourth = Observe(*engine, more);
   EXPECT_EQ(fourth.completion.stats.cached_tokens, answer_end);
@@ -210,7 +197,7 @@ TEST(Engine, ALongPromptIsKeptAtRegularDistances) {
   const auto engine = OpenDefault({.batch_tokens = 1500});
   Request request;
   while (request.prompt.size() < 4500) {
-    const auto tokens = Tokens(*engine, std::to_string(request.prompt.size() * 7919) + " storm ");
+    const auto tokens = Tokenize(*engine, std::to_string(request.prompt.size() * 7919) + " storm ");
     request.prompt.insert(request.prompt.end(), tokens.begin(), tokens.end());
   }
   request.max_tokens = 4;
@@ -248,7 +235,7 @@ TEST(Engine, ForksGoTheirOwnWays) {
   for (size_t i = 0; i < together.size(); ++i) {
     Request fork = request;
     if (i > 0) fork.sequence = engine->ForkSequence(*request.sequence);
-    const auto tokens = Tokens(*engine, "go on " + std::string(i, 'n'));
+    const auto tokens = Tokenize(*engine, "go on " + std::string(i, 'n'));
     fork.prompt.insert(fork.prompt.end(), tokens.begin(), tokens.end());
     fork.max_tokens = 40;
     fork.ignore_end = true;

@@ -11,7 +11,7 @@
 #include "checkpoint/directory.h"
 #include "checkpoint/test_files.h"
 #include "checkpoint/writer.h"
-#include "engine/engine.h"
+#include "engine/driver_testing.h"
 
 namespace fathom::engine {
 namespace {
@@ -67,7 +67,7 @@ std::unique_ptr<Engine> OpenSmall(const std::string& folder, int64_t batch_token
   return std::move(opened.engine);
 }
 
-Request MakeRequest(int32_t first, size_t tokens) {
+Request MakeGreedyRequest(int32_t first, size_t tokens) {
   Request request;
   for (size_t i = 0; i < tokens; ++i)
     request.prompt.push_back(static_cast<int32_t>((first + 7 * i) % 256));
@@ -86,20 +86,12 @@ void Submit(Engine& engine, Request request, Completion* completion) {
   ASSERT_TRUE(submitted.number) << submitted.error;
 }
 
-Completion Generate(Engine& engine, Request request) {
-  Completion completion;
-  Submit(engine, std::move(request), &completion);
-  while (engine.Step()) {
-  }
-  return completion;
-}
-
 TEST(ExpertMemory, GivesTheSameAnswersAndTellsWhatReadingTook) {
   auto mapped = Engine::Open(kNanoFlash, {.context = 1000});
   ASSERT_TRUE(mapped.engine) << mapped.error;
   const auto small = OpenSmall(kNanoFlash, 32);
   for (int32_t first = 0; first < 5; ++first) {
-    const Request request = MakeRequest(first, 50);
+    const Request request = MakeGreedyRequest(first, 50);
     const Completion expected = Generate(*mapped.engine, request);
     const Completion completion = Generate(*small, request);
     EXPECT_EQ(completion.tokens, expected.tokens);
@@ -119,7 +111,7 @@ TEST(ExpertMemory, GivesTheSameAnswersAndTellsWhatReadingTook) {
 TEST(ExpertMemory, AFailureEndsTheRequestsOfItsStepAndNoOthers) {
   DetachableExperts checkpoint;
   const auto engine = OpenSmall(checkpoint.path(), 8);
-  const Request request = MakeRequest(3, 40);
+  const Request request = MakeGreedyRequest(3, 40);
   const Completion expected = Generate(*engine, request);
   ASSERT_EQ(expected.finish, FinishReason::kLength);
 
@@ -148,7 +140,7 @@ TEST(ExpertMemory, AFailureEndsTheRequestsOfItsStepAndNoOthers) {
 TEST(ExpertMemory, ASequenceGoesOnRightlyAfterAFailure) {
   DetachableExperts checkpoint;
   const auto engine = OpenSmall(checkpoint.path(), 8);
-  const Request request = MakeRequest(5, 60);
+  const Request request = MakeGreedyRequest(5, 60);
   const Completion expected = Generate(*engine, request);
 
   for (const int steps : {0, 3, 10, 14}) {

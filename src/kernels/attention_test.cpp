@@ -8,7 +8,7 @@ namespace fathom::kernels {
 namespace {
 
 /// Which dimensions of a row are its key and its value.
-struct Shape {
+struct RowShape {
   int64_t row_dim;
   int64_t key_dim;
   int64_t value_begin;
@@ -17,12 +17,12 @@ struct Shape {
 
 /// One query position, its heads' running state included.
 struct Attention {
-  Shape shape;
+  RowShape shape;
   std::vector<float> query, max, sum, out;
   int64_t heads;
   float scale;
 
-  Attention(std::vector<float> q, int64_t h, Shape s)
+  Attention(std::vector<float> q, int64_t h, RowShape s)
       : shape(s),
         query(std::move(q)),
         max(static_cast<size_t>(h), -std::numeric_limits<float>::infinity()),
@@ -66,7 +66,7 @@ struct Exact {
 
   Exact(const Attention& attention, const std::vector<float>& rows,
         const std::vector<float>& sinks) {
-    const Shape& shape = attention.shape;
+    const RowShape& shape = attention.shape;
     const int64_t count = static_cast<int64_t>(rows.size()) / shape.row_dim;
     const auto element = [&](int64_t r, int64_t d) {
       return double{rows[static_cast<size_t>(r * shape.row_dim + d)]};
@@ -117,11 +117,11 @@ class AttentionTest : public TierTest {};
 FATHOM_TEST_ALL_TIERS(AttentionTest);
 
 // The last two are MLA's latent rows and a key and a value behind each other.
-constexpr Shape kShapes[] = {{64, 64, 0, 64},    {112, 112, 0, 112},   {512, 512, 0, 512},
-                             {576, 576, 0, 512}, {256, 128, 128, 128}, {80, 48, 32, 48}};
+constexpr RowShape kRowShapes[] = {{64, 64, 0, 64},    {112, 112, 0, 112},   {512, 512, 0, 512},
+                                   {576, 576, 0, 512}, {256, 128, 128, 128}, {80, 48, 32, 48}};
 
 TEST_P(AttentionTest, AgreesWithDoublePrecision) {
-  for (const Shape& shape : kShapes) {
+  for (const RowShape& shape : kRowShapes) {
     for (int64_t rows : {1, 3, 31, 32, 75, 160}) {
       const int64_t heads = RandomInt(1, kAttentionHeads);
       Attention attention(RandomFloats(heads * shape.key_dim, 2.0f), heads, shape);
@@ -139,7 +139,7 @@ TEST_P(AttentionTest, AgreesWithDoublePrecision) {
 }
 
 TEST_P(AttentionTest, MergedStatesAreThoseOfAllRows) {
-  const Shape shape = kShapes[0];
+  const RowShape shape = kRowShapes[0];
   constexpr int64_t kRows = 200, kHeads = 5;
   std::vector<float> values = RandomFloats(kRows * shape.row_dim);
   const std::vector<std::byte> tile = MakeTile(values, shape.row_dim);

@@ -17,7 +17,7 @@
 namespace fathom::kv {
 namespace {
 
-constexpr std::string_view kMagic = "FATHOM replay 1\n";
+constexpr std::string_view kReplayMagic = "FATHOM replay 1\n";
 // A file may hold so much that the map has forgotten, beside as much as the map holds.
 constexpr int64_t kSlack = int64_t{1} << 20;
 
@@ -37,7 +37,7 @@ ReplayFile::~ReplayFile() {
 
 std::string ReplayFile::MakeHead() const {
   const base::Digest identity = base::ComputeDigest(std::as_bytes(std::span(options_.identity)));
-  std::string head(kMagic);
+  std::string head(kReplayMagic);
   head.append(reinterpret_cast<const char*>(identity.data()), identity.size());
   return head;
 }

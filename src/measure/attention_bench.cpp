@@ -49,16 +49,12 @@ ComparedModel ListGqa(const std::string& name, const model::ModelConfig& config)
                       config.num_hidden_layers}}};
 }
 
-// Memory that is read between two steps, so that a step finds its rows where it finds them in a
-// model: not in the processor's caches. About the weights of a layer of V4-Flash.
-constexpr int64_t kOtherBytes = 256 << 20;
-
 class OtherMemory {
  public:
   explicit OtherMemory(const AttentionSetting& setting)
       : setting_(setting),
-        memory_(setting.pool.size(),
-                kOtherBytes / setting.pool.size() / kernels::kProbeGrain * kernels::kProbeGrain) {
+        memory_(setting.pool.size(), setting.other_bytes / setting.pool.size() /
+                                         kernels::kProbeGrain * kernels::kProbeGrain) {
     // Untouched memory is one page of zeros.
     setting.pool.Run([&](int worker) {
       std::memset(memory_.row(worker), 1, static_cast<size_t>(memory_.cols()));
@@ -76,9 +72,8 @@ class OtherMemory {
   tensor::Matrix<std::byte> memory_;
 };
 
-// Steps until both are reached: few at depths where one takes long, many where the clock is coarse.
+// However long one takes.
 constexpr size_t kLeastSteps = 5;
-constexpr double kLeastSeconds = 0.2;
 
 base::Result<double> MeasureLayer(const AttentionSetting& setting, const AttentionLayer& layer,
                                   int64_t context, const OtherMemory& other) {
@@ -87,7 +82,7 @@ base::Result<double> MeasureLayer(const AttentionSetting& setting, const Attenti
   FATHOM_TRY(attention->Check());
   std::vector<double> steps;
   const Stopwatch all;
-  while (steps.size() < kLeastSteps || all.seconds() < kLeastSeconds) {
+  while (steps.size() < kLeastSteps || all.seconds() < setting.least_seconds) {
     other.Read();
     const Stopwatch step;
     attention->Run();
@@ -138,7 +133,7 @@ base::Result<AttentionRow> MeasureAttention(const AttentionSetting& setting,
     largest = std::max(largest, static_cast<double>(work.cache_bytes));
   }
   // An eighth more: scores, results of spans, and the pointers that a check takes.
-  const double need = largest * 1.125 + 2.0 * kOtherBytes;
+  const double need = largest * 1.125 + 2 * static_cast<double>(setting.other_bytes);
   const auto available = static_cast<double>(base::AvailableMemory());
   if (need > available) {
     row.skipped = fmt::format("a layer needs {:.1f} GB of memory, {:.1f} GB are available",

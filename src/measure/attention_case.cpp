@@ -6,8 +6,11 @@
 #include "measure/v4_case.h"
 
 namespace fathom::measure {
+namespace {
 
 using Kind = AttentionLayer::Kind;
+
+}  // namespace
 
 const char* NameOf(Kind kind) {
   switch (kind) {

@@ -61,6 +61,11 @@ struct AttentionSetting {
   const kernels::KernelTable& kernels;
   base::ThreadPool& pool;
   uint64_t seed = 1;
+  double least_seconds =
+      0.2;  ///< that a layer is measured for: many steps where the clock is coarse
+  /// Memory that is read between two steps, so that a step finds its rows where it finds them in a
+  /// model: not in the processor's caches. About the weights of a layer of V4-Flash.
+  int64_t other_bytes = int64_t{256} << 20;
 };
 
 /// A layer with a cache of random rows. REQUIRES: memory for CountWork's cache_bytes and 1/8 more.

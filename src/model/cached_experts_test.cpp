@@ -27,10 +27,6 @@ using testing::AllOf;
 using testing::HasSubstr;
 using testing::StartsWith;
 
-const std::string kDefault = FATHOM_SOURCE_DIR "/models/default";
-const std::string kNanoFlash = FATHOM_SOURCE_DIR "/tests/goldens/nano-flash";
-const std::string kNanoPro = FATHOM_SOURCE_DIR "/tests/goldens/nano-pro";
-
 constexpr uint64_t kUnlimited = uint64_t{1} << 40;
 
 // An open model, and one sequence that is continued.
@@ -361,9 +357,10 @@ TEST(CachedExperts, ReadsAgainWhatFailedBeforeItWasNeeded) {
 TEST(CachedExperts, AFileThatShrinksFailsWhatNeedsIt) {
   EditedCheckpoint checkpoint(kNanoFlash);
   // Experts of layer 5 last, so that they are what is lost.
-  std::ranges::stable_partition(checkpoint.tensors, [](const auto& tensor) {
+  const auto stays = [](const auto& tensor) {
     return !tensor.name.starts_with("layers.5.ffn.experts.");
-  });
+  };
+  std::stable_partition(checkpoint.tensors.begin(), checkpoint.tensors.end(), stays);
   const std::string& folder = checkpoint.Store();
   OpenModel model(folder, {.expert_memory = LeastMemory(folder)});
   const auto ids = SomeIds(model.config(), 8);

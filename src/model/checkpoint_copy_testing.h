@@ -1,4 +1,4 @@
-// A checkpoint's tensors in memory, for tests that damage them and write them elsewhere.
+// The repository's checkpoints, for tests that damage them and write them elsewhere.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -15,6 +15,11 @@
 
 namespace fathom::model {
 
+inline const std::string kDefault = FATHOM_SOURCE_DIR "/models/default";
+inline const std::string kNanoFlash = FATHOM_SOURCE_DIR "/tests/goldens/nano-flash";
+inline const std::string kNanoPro = FATHOM_SOURCE_DIR "/tests/goldens/nano-pro";
+
+/// A checkpoint's tensors in memory.
 class CheckpointCopy {
  public:
   struct Tensor {

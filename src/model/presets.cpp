@@ -5,7 +5,7 @@
 namespace fathom::model {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using OrderedJson = nlohmann::ordered_json;
 
 // What Flash and Pro share.
 constexpr const char* kShared = R"({
@@ -39,8 +39,8 @@ constexpr const char* kPro = R"({
 constexpr int kProFirstRatio = 128;
 
 /// Two layers of `first`, then 4 and 128 by turns, then the MTP layer's 0.
-Json CompressRatios(int layers, int first) {
-  Json ratios = {first, first};
+OrderedJson CompressRatios(int layers, int first) {
+  OrderedJson ratios = {first, first};
   for (int layer = 2; layer < layers; ++layer) ratios.push_back(layer % 2 == 0 ? 4 : 128);
   ratios.push_back(0);
   return ratios;
@@ -53,8 +53,8 @@ base::Result<std::string> PresetConfig(std::string_view name) {
   if (!is_flash && name != "pro") {
     return base::MakeError("no preset named \"{}\": there are \"flash\" and \"pro\"", name);
   }
-  Json config = Json::parse(kShared);
-  config.update(Json::parse(is_flash ? kFlash : kPro));
+  OrderedJson config = OrderedJson::parse(kShared);
+  config.update(OrderedJson::parse(is_flash ? kFlash : kPro));
   config["compress_ratios"] =
       CompressRatios(config["num_hidden_layers"], is_flash ? kFlashFirstRatio : kProFirstRatio);
   return config.dump(2);

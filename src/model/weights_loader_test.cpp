@@ -24,10 +24,6 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-const std::string kDefault = FATHOM_SOURCE_DIR "/models/default";
-const std::string kNanoFlash = FATHOM_SOURCE_DIR "/tests/goldens/nano-flash";
-const std::string kNanoPro = FATHOM_SOURCE_DIR "/tests/goldens/nano-pro";
-
 base::Result<LoadedWeights> LoadFrom(const std::string& folder, const std::string& config_folder,
                                      const checkpoint::Progress& progress = {}) {
   FATHOM_ASSIGN(const ModelConfig config, LoadConfig(config_folder));

@@ -1,5 +1,8 @@
 #include "text/json_field.h"
 
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
 #include "text/utf8.h"
 
 namespace fathom::text {

@@ -1,7 +1,7 @@
 // Fields of a JSON object, with errors that name the place.
 #pragma once
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
 

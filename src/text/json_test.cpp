@@ -100,7 +100,8 @@ TEST(Json, WeighsLongMantissasAgainstTheExponent) {
 }
 
 TEST(Json, KeepsIntegersOfAnySize) {
-  const std::string digits = "-" + std::string(10000, '7');
+  std::string digits(10001, '7');
+  digits.front() = '-';
   EXPECT_EQ(PrintJson(*ReadJson(digits, "t")), digits);
 }
 

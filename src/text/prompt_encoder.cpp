@@ -215,18 +215,18 @@ class Encoder {
     switch (turn.role) {
       case Role::kUser:
       case Role::kTool:
-        prompt_.AppendFormat(kUser);
+        prompt_.AppendFormat(kUserToken);
         AppendBlocks(turn.blocks);
         break;
       case Role::kDeveloper:
-        prompt_.AppendFormat(kUser);
+        prompt_.AppendFormat(kUserToken);
         AppendInstructions(turn);
         break;
       case Role::kSystem:
         AppendInstructions(turn);
         break;
       case Role::kLatestReminder:
-        prompt_.AppendFormat(kLatestReminder);
+        prompt_.AppendFormat(kLatestReminderToken);
         prompt_.AppendPlain(turn.message->content);
         break;
       case Role::kAssistant:
@@ -283,7 +283,7 @@ class Encoder {
     if (task.has_value() && *task != Task::kAction) {
       prompt_.AppendFormat(TaskToken(*task));
     } else if (turn.IsQuestion()) {
-      prompt_.AppendFormat(kAssistant);
+      prompt_.AppendFormat(kAssistantToken);
       const bool thinks = task.has_value() ? IsThinking() : IsAnsweredThinking(index);
       prompt_.AppendFormat(thinks ? kThinkBegin : kThinkEnd);
       if (task.has_value()) prompt_.AppendFormat(TaskToken(*task));

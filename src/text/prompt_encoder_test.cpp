@@ -12,9 +12,9 @@ namespace {
 std::string PublishedString(std::string_view key) {
   const auto text = base::ReadFile(FATHOM_SOURCE_DIR "/src/text/testdata/protocol_strings.json");
   FATHOM_CHECK(text.ok());
-  const auto json = ReadJson(*text, "protocol_strings.json");
-  FATHOM_CHECK(json.ok());
-  return *json->Find(key)->AsString();
+  const auto strings = ReadJson(*text, "protocol_strings.json");
+  FATHOM_CHECK(strings.ok());
+  return *strings->Find(key)->AsString();
 }
 
 std::string ToolsSection(std::string_view schemas) {
@@ -23,8 +23,8 @@ std::string ToolsSection(std::string_view schemas) {
   return section.replace(section.find(hole), hole.size(), schemas);
 }
 
-constexpr EncodeOptions kChat{.effort = ThinkingEffort::kNone};
-constexpr EncodeOptions kThinking{};
+constexpr EncodeOptions kNone{.effort = ThinkingEffort::kNone};
+constexpr EncodeOptions kHigh{};
 constexpr EncodeOptions kMax{.effort = ThinkingEffort::kMax};
 constexpr EncodeOptions kKeep{.drop_thinking = false};
 constexpr EncodeOptions kNoPrompt{.add_generation_prompt = false};
@@ -39,16 +39,16 @@ struct Golden {
 };
 
 constexpr Golden kGoldens[] = {
-    {"SystemAndUserThinking", kThinking,
+    {"SystemAndUserThinking", kHigh,
      R"([{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi"}])",
      "Be brief.<｜User｜>Hi<｜Assistant｜><think>"},
-    {"SystemAndUserChat", kChat,
+    {"SystemAndUserChat", kNone,
      R"([{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi"}])",
      "Be brief.<｜User｜>Hi<｜Assistant｜></think>"},
     {"MaximalEffortComesFirst", kMax,
      R"([{"role": "system", "content": "S"}, {"role": "user", "content": "Hi"}])",
      "{MAX}S<｜User｜>Hi<｜Assistant｜><think>"},
-    {"EarlierThinkingIsDropped", kThinking,
+    {"EarlierThinkingIsDropped", kHigh,
      R"([{"role": "user", "content": "1+1?"},
          {"role": "assistant", "reasoning_content": "easy", "content": "2"},
          {"role": "user", "content": "2+2?"}])",
@@ -67,7 +67,7 @@ constexpr Golden kGoldens[] = {
          {"role": "user", "content": "2+2?"}])",
      "<｜User｜>1+1?<｜Assistant｜></think>2<｜end▁of▁sentence｜>"
      "<｜User｜>2+2?<｜Assistant｜></think>"},
-    {"ThinkingAfterTheLastQuestionStays", kThinking,
+    {"ThinkingAfterTheLastQuestionStays", kHigh,
      R"([{"role": "user", "content": "1+1?"},
          {"role": "assistant", "reasoning_content": "easy", "content": "2"}])",
      "<｜User｜>1+1?<｜Assistant｜><think>easy</think>2<｜end▁of▁sentence｜>"},
@@ -76,29 +76,29 @@ constexpr Golden kGoldens[] = {
          {"role": "user", "content": "c"}])",
      "<｜User｜>a<｜Assistant｜><think></think>b<｜end▁of▁sentence｜>"
      "<｜User｜>c<｜Assistant｜><think>"},
-    {"UserMessagesInARowShareATurn", kThinking,
+    {"UserMessagesInARowShareATurn", kHigh,
      R"([{"role": "user", "content": "a"}, {"role": "user", "content": ""},
          {"role": "user", "content": "c"}])",
      "<｜User｜>a\n\n\n\nc<｜Assistant｜><think>"},
-    {"ContentParts", kThinking,
+    {"ContentParts", kHigh,
      R"([{"role": "user", "content": [{"type": "text", "text": "see"},
           {"type": "image_url", "image_url": {"url": "x"}}, {"type": "text", "text": "this"}]}])",
      "<｜User｜>see\n\n[Unsupported image_url]\n\nthis<｜Assistant｜><think>"},
-    {"ToolsOfTheConversation", kThinking,
+    {"ToolsOfTheConversation", kHigh,
      R"({"messages": [{"role": "system", "content": "S"}, {"role": "user", "content": "Hi"}],
          "tools": [{"type": "function", "function": {"name":"f","n":1e5,"d":"天气"}}]})",
      "S\n\n{TOOLS:{\"name\": \"f\", \"n\": 100000.0, \"d\": \"天气\"}:}"
      "<｜User｜>Hi<｜Assistant｜><think>"},
-    {"ToolsMakeTheirOwnSystemMessage", kChat,
+    {"ToolsMakeTheirOwnSystemMessage", kNone,
      R"({"tools": [{"name": "f"}, {"name": "g"}], "messages": [{"role": "user", "content": "Hi"}]})",
      "\n\n{TOOLS:{\"name\": \"f\"}\n{\"name\": \"g\"}:}<｜User｜>Hi<｜Assistant｜></think>"},
-    {"ToolsJoinThoseOfTheFirstSystemMessage", kChat,
+    {"ToolsJoinThoseOfTheFirstSystemMessage", kNone,
      R"({"tools": [{"name": "g"}], "messages": [{"role": "user", "content": "Hi"},
          {"role": "system", "content": "S", "tools": [{"name": "f"}]},
          {"role": "system", "content": "T"}, {"role": "user", "content": "Go"}]})",
      "<｜User｜>HiS\n\n{TOOLS:{\"name\": \"f\"}\n{\"name\": \"g\"}:}T"
      "<｜User｜>Go<｜Assistant｜></think>"},
-    {"ToolsKeepAllThinking", kThinking,
+    {"ToolsKeepAllThinking", kHigh,
      R"([{"role": "system", "content": "S", "tools": [{"name": "f"}]},
          {"role": "user", "content": "a"},
          {"role": "assistant", "reasoning_content": "r", "content": "b"},
@@ -106,25 +106,25 @@ constexpr Golden kGoldens[] = {
      "S\n\n{TOOLS:{\"name\": "
      "\"f\"}:}<｜User｜>a<｜Assistant｜><think>r</think>b<｜end▁of▁sentence｜>"
      "<｜User｜>d<｜User｜>c<｜Assistant｜><think>"},
-    {"ResponseFormat", kThinking,
+    {"ResponseFormat", kHigh,
      R"([{"role": "system", "content": "S", "response_format": {"type":"object","x":[1,2]}},
          {"role": "user", "content": "Hi"}])",
      "S\n\n## Response Format:\n\nYou MUST strictly adhere to the following schema to reply:\n"
      "{\"type\": \"object\", \"x\": [1, 2]}<｜User｜>Hi<｜Assistant｜><think>"},
-    {"DeveloperIsAUserTurnWithSections", kThinking,
+    {"DeveloperIsAUserTurnWithSections", kHigh,
      R"([{"role": "developer", "content": "D", "tools": [{"name": "f"}],
           "response_format": {"type": "object"}}])",
      "<｜User｜>D\n\n{TOOLS:{\"name\": \"f\"}:}\n\n## Response Format:\n\nYou MUST strictly adhere "
      "to "
      "the following schema to reply:\n{\"type\": \"object\"}<｜Assistant｜><think>"},
-    {"EarlierDevelopersAreDroppedWithThinking", kThinking,
+    {"EarlierDevelopersAreDroppedWithThinking", kHigh,
      R"([{"role": "system", "content": "S"}, {"role": "user", "content": "a"},
          {"role": "developer", "content": "d"}, {"role": "user", "content": "b"}])",
      "S<｜User｜>a<｜User｜>b<｜Assistant｜><think>"},
-    {"DevelopersStayInChat", kChat,
+    {"DevelopersStayInChat", kNone,
      R"([{"role": "developer", "content": "d"}, {"role": "user", "content": "b"}])",
      "<｜User｜>d<｜User｜>b<｜Assistant｜></think>"},
-    {"ALastDeveloperIsTheQuestion", kThinking,
+    {"ALastDeveloperIsTheQuestion", kHigh,
      R"([{"role": "user", "content": "a"},
          {"role": "assistant", "reasoning_content": "r", "content": "b"},
          {"role": "developer", "content": "d"}])",
@@ -143,7 +143,7 @@ constexpr Golden kGoldens[] = {
      "<｜DSML｜parameter name=\"raw\" string=\"true\">a\nb</｜DSML｜parameter>\n"
      "</｜DSML｜invoke>\n</｜DSML｜tool_calls><｜end▁of▁sentence｜>"
      "<｜User｜><tool_result>sunny</tool_result><｜Assistant｜><think>"},
-    {"ResultsOfToolsEndEarlierThinking", kThinking,
+    {"ResultsOfToolsEndEarlierThinking", kHigh,
      R"([{"role": "user", "content": "q"},
          {"role": "assistant", "content": "c", "reasoning_content": "look", "tool_calls": [
            {"id": "1", "function": {"name": "f", "arguments": {}}}]},
@@ -151,7 +151,7 @@ constexpr Golden kGoldens[] = {
      "<｜User｜>q<｜Assistant｜></think>c\n\n"
      "<｜DSML｜tool_calls>\n<｜DSML｜invoke name=\"f\">\n\n</｜DSML｜invoke>\n</｜DSML｜tool_calls>"
      "<｜end▁of▁sentence｜><｜User｜><tool_result>r</tool_result><｜Assistant｜><think>"},
-    {"ResultsFollowTheOrderOfTheCalls", kChat,
+    {"ResultsFollowTheOrderOfTheCalls", kNone,
      R"([{"role": "user", "content": "q"},
          {"role": "assistant", "content": "", "tool_calls": [
            {"id": "a", "function": {"name": "f", "arguments": {"x": true}}},
@@ -168,7 +168,7 @@ constexpr Golden kGoldens[] = {
      "</｜DSML｜tool_calls><｜end▁of▁sentence｜>"
      "<｜User｜><tool_result>A</tool_result>\n\nbetween\n\n<tool_result>B</tool_result>\n\nafter"
      "<｜Assistant｜></think>"},
-    {"UnknownResultsCountAsTheFirst", kChat,
+    {"UnknownResultsCountAsTheFirst", kNone,
      R"([{"role": "assistant", "content": "", "tool_calls": [
            {"id": "a", "function": {"name": "f", "arguments": {"x": 1}}},
            {"id": "b", "function": {"name": "f", "arguments": {"x": 2}}}]},
@@ -182,11 +182,11 @@ constexpr Golden kGoldens[] = {
      "</｜DSML｜tool_calls><｜end▁of▁sentence｜>"
      "<｜User｜><tool_result>?</tool_result>\n\n<tool_result>A</tool_result>\n\n"
      "<tool_result>B</tool_result><｜Assistant｜></think>"},
-    {"ToolResultParts", kChat,
+    {"ToolResultParts", kNone,
      R"([{"role": "tool", "content": [{"type": "text", "text": "a"}, {"type": "audio"},
           {"type": "text", "text": "b"}]}])",
      "<｜User｜><tool_result>a\n\n[Unsupported audio]\n\nb</tool_result><｜Assistant｜></think>"},
-    {"ArgumentsThatAreNoObject", kChat,
+    {"ArgumentsThatAreNoObject", kNone,
      R"([{"role": "assistant", "content": "x", "tool_calls": [
            {"function": {"name": "f", "arguments": "[1,2]"}},
            {"function": {"name": "f", "arguments": "{\"a\": "}},
@@ -198,14 +198,14 @@ constexpr Golden kGoldens[] = {
      "</｜DSML｜invoke>\n<｜DSML｜invoke name=\"f\">\n"
      "<｜DSML｜parameter name=\"arguments\" string=\"true\"></｜DSML｜parameter>\n"
      "</｜DSML｜invoke>\n</｜DSML｜tool_calls><｜end▁of▁sentence｜>"},
-    {"ArgumentsAsPythonReadsThem", kChat,
+    {"ArgumentsAsPythonReadsThem", kNone,
      R"([{"role": "assistant", "content": "x", "tool_calls": [{"function": {"name": "f",
            "arguments": "{\"a\":1,\"b\":12345678901234567890123,\"a\":[1e400,-0,\"é\"]}"}}]}])",
      "x\n\n<｜DSML｜tool_calls>\n<｜DSML｜invoke name=\"f\">\n"
      "<｜DSML｜parameter name=\"a\" string=\"false\">[Infinity, 0, \"é\"]</｜DSML｜parameter>\n"
      "<｜DSML｜parameter name=\"b\" string=\"false\">12345678901234567890123</｜DSML｜parameter>\n"
      "</｜DSML｜invoke>\n</｜DSML｜tool_calls><｜end▁of▁sentence｜>"},
-    {"TagsInWordsStayAsTheyAre", kChat,
+    {"TagsInWordsStayAsTheyAre", kNone,
      R"([{"role": "user", "content": "</tool_result><｜User｜>&lt;"},
          {"role": "assistant", "content": "<think>", "tool_calls": [{"function": {"name": "f",
            "arguments": {"a": "</｜DSML｜parameter>"}}}]},
@@ -215,12 +215,12 @@ constexpr Golden kGoldens[] = {
      "<｜DSML｜parameter name=\"a\" string=\"true\"></｜DSML｜parameter></｜DSML｜parameter>\n"
      "</｜DSML｜invoke>\n</｜DSML｜tool_calls><｜end▁of▁sentence｜>"
      "<｜User｜><tool_result></tool_result></tool_result><｜Assistant｜></think>"},
-    {"ATaskFollowsTheContent", kThinking,
-     R"([{"role": "user", "content": "How?", "task": "title"}])", "<｜User｜>How?<｜title｜>"},
-    {"TheActionFollowsTheAssistant", kThinking,
+    {"ATaskFollowsTheContent", kHigh, R"([{"role": "user", "content": "How?", "task": "title"}])",
+     "<｜User｜>How?<｜title｜>"},
+    {"TheActionFollowsTheAssistant", kHigh,
      R"([{"role": "user", "content": "How?", "task": "action"}])",
      "<｜User｜>How?<｜Assistant｜><think><｜action｜>"},
-    {"TheActionFollowsTheAssistantInChat", kChat,
+    {"TheActionFollowsTheAssistantInChat", kNone,
      R"([{"role": "user", "content": "How?", "task": "action"}])",
      "<｜User｜>How?<｜Assistant｜></think><｜action｜>"},
     {"ATasksAnswerHasNoThinking", kKeep,
@@ -228,24 +228,24 @@ constexpr Golden kGoldens[] = {
          {"role": "assistant", "reasoning_content": "r", "content": "how to"},
          {"role": "user", "content": "And?", "task": "extracted_url"}])",
      "<｜User｜>How?<｜query｜>how to<｜end▁of▁sentence｜><｜User｜>And?<｜extracted_url｜>"},
-    {"ATaskJoinsATurnAndEndsIt", kThinking,
+    {"ATaskJoinsATurnAndEndsIt", kHigh,
      R"([{"role": "user", "content": "a"}, {"role": "user", "content": "b", "task": "domain"},
          {"role": "user", "content": "c", "task": "authority"}])",
      "<｜User｜>a\n\nb<｜User｜>c<｜authority｜>"},
-    {"AResultJoinsATurnWithATask", kThinking,
+    {"AResultJoinsATurnWithATask", kHigh,
      R"([{"role": "developer", "content": "d", "task": "read_url"},
          {"role": "user", "content": "a", "task": "title"}, {"role": "tool", "content": "r"}])",
      "<｜User｜>a\n\n<tool_result>r</tool_result><｜title｜>"},
-    {"AReminderBeforeTheUser", kThinking,
+    {"AReminderBeforeTheUser", kHigh,
      R"([{"role": "system", "content": "S"}, {"role": "latest_reminder", "content": "2026-01-01"},
          {"role": "user", "content": "Hi"}])",
      "S<｜latest_reminder｜>2026-01-01<｜User｜>Hi<｜Assistant｜><think>"},
-    {"AReminderAfterTheUser", kThinking,
+    {"AReminderAfterTheUser", kHigh,
      R"([{"role": "user", "content": "Hi"}, {"role": "latest_reminder", "content": "now"}])",
      "<｜User｜>Hi<｜Assistant｜><think><｜latest_reminder｜>now"},
-    {"ASystemMessageAfterTheUser", kThinking,
+    {"ASystemMessageAfterTheUser", kHigh,
      R"([{"role": "user", "content": "Hi"}, {"role": "system", "content": "S"}])", "<｜User｜>HiS"},
-    {"AssistantsInARow", kThinking,
+    {"AssistantsInARow", kHigh,
      R"([{"role": "assistant", "content": "a"}, {"role": "user", "content": "u"},
          {"role": "assistant", "content": "b", "reasoning_content": "r"},
          {"role": "assistant", "content": "c"}])",
@@ -255,7 +255,7 @@ constexpr Golden kGoldens[] = {
      R"([{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"},
          {"role": "user", "content": "c", "task": "title"}])",
      "<｜User｜>a<｜Assistant｜></think>b<｜end▁of▁sentence｜><｜User｜>c"},
-    {"OnlyASystemMessage", kThinking, R"([{"role": "system"}])", ""},
+    {"OnlyASystemMessage", kHigh, R"([{"role": "system"}])", ""},
 };
 
 std::string Expand(std::string pattern) {
@@ -347,7 +347,7 @@ TEST(PromptEncoder, PassesInvalidUtf8Unchanged) {
       {.role = Role::kAssistant,
        .content = "\x80",
        .tool_calls = {{.name = "f\xC0", .arguments = "{\"a\": \"\xFE\"}"}}});
-  const auto prompt = EncodePrompt(conversation, kChat);
+  const auto prompt = EncodePrompt(conversation, kNone);
   ASSERT_TRUE(prompt.ok());
   EXPECT_EQ(prompt->text(),
             "<｜begin▁of▁sentence｜><｜User｜>a\xFF\xE4<｜Assistant｜></think>\x80\n\n"

@@ -8,9 +8,9 @@ namespace fathom::text {
 // Special tokens.
 inline constexpr std::string_view kBeginOfSentence = "<｜begin▁of▁sentence｜>";
 inline constexpr std::string_view kEndOfSentence = "<｜end▁of▁sentence｜>";
-inline constexpr std::string_view kUser = "<｜User｜>";
-inline constexpr std::string_view kAssistant = "<｜Assistant｜>";
-inline constexpr std::string_view kLatestReminder = "<｜latest_reminder｜>";
+inline constexpr std::string_view kUserToken = "<｜User｜>";
+inline constexpr std::string_view kAssistantToken = "<｜Assistant｜>";
+inline constexpr std::string_view kLatestReminderToken = "<｜latest_reminder｜>";
 inline constexpr std::string_view kThinkBegin = "<think>";
 inline constexpr std::string_view kThinkEnd = "</think>";
 

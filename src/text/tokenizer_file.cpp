@@ -1,5 +1,6 @@
 #include "text/tokenizer_file.h"
 
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <unordered_map>
 #include <unordered_set>
