@@ -25,7 +25,8 @@ endfunction()
 
 # fathom_test(NAME SOURCES file... LINK target... [THREADS n]): a GoogleTest executable, one ctest
 # entry per test, labelled NAME. ctest runs tests of n threads so that they have the cores to
-# themselves: threads that wait for each other are slow where others compete.
+# themselves: threads that wait for each other are slow where others compete. The sources are
+# compiled several at a time, since GoogleTest's headers take longer than most of them.
 function(fathom_test name)
   cmake_parse_arguments(TEST "" "THREADS" "SOURCES;LINK" ${ARGN})
   if(NOT TEST_THREADS)
@@ -34,6 +35,11 @@ function(fathom_test name)
   add_executable(${name} ${TEST_SOURCES})
   target_link_libraries(${name} PRIVATE ${TEST_LINK} GTest::gtest GTest::gmock GTest::gtest_main)
   target_compile_definitions(${name} PRIVATE FATHOM_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+  set_target_properties(${name} PROPERTIES UNITY_BUILD ON)
+  if(FATHOM_SANITIZE)
+    # The work is in the rooms. Instrumented expectations take twice as long to optimise as to run.
+    target_compile_options(${name} PRIVATE -O0)
+  endif()
   # Read by sanitized builds only.
   set(leaks LSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tools/lsan.supp:print_suppressions=0)
   gtest_discover_tests(${name} NO_PRETTY_VALUES DISCOVERY_TIMEOUT 60

@@ -12,7 +12,7 @@ import subprocess
 import sys
 
 BLOCK = re.compile(r"^(<!-- not run: [^\n]+ -->\n)?```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-TIMEOUT_SECONDS = 900
+TIMEOUT_SECONDS = 2400
 
 
 def main():
