@@ -86,7 +86,7 @@ void Generation::Remember(int64_t back) {
 void Generation::Sample(std::span<const float> logits) {
   if (completion_.tokens.empty()) first_token_ = Clock::now();
   TokenEvent event;
-  event.id = sampler_.Sample(logits);
+  event.id = NextId(logits);
   if (request_.logprobs) event.logprob = LogProbability(logits, event.id);
   if (request_.top_logprobs > 0) event.alternatives = TopLogprobs(logits, request_.top_logprobs);
   completion_.tokens.push_back(event.id);
@@ -96,6 +96,14 @@ void Generation::Sample(std::span<const float> logits) {
   if (finished()) event.text += FlushText();
   completion_.text += event.text;
   if (request_.on_token) request_.on_token(event);
+}
+
+int32_t Generation::NextId(std::span<const float> logits) {
+  if (!request_.force) return sampler_.Sample(logits);
+  const std::optional<int32_t> forced = request_.force(completion_.tokens);
+  if (!forced) return sampler_.Sample(logits);
+  sampler_.Take(*forced);
+  return *forced;
 }
 
 std::optional<FinishReason> Generation::FinishAfter(int32_t token) const {

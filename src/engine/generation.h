@@ -85,6 +85,7 @@ class Generation {
   /// Whether positions are kept at all: by the sequence that the request brings, or for others.
   bool remembers() const { return brings_sequence() || keeps_prefixes(); }
   void Remember(int64_t back);
+  int32_t NextId(std::span<const float> logits);
   std::optional<FinishReason> FinishAfter(int32_t token) const;
   std::string TextOf(int32_t token);
   std::string FlushText();

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -112,6 +113,12 @@ struct Request {
   /// messages. Ascending. Where these are computed they are kept for such prompts, as far as
   /// EngineOptions::kv_memory allows, if there is no `sequence`.
   std::vector<int64_t> boundaries;
+
+  /// Asked before each token is drawn, from within Engine::Step, with the answer so far: an id that
+  /// is taken instead, or nothing. Where something has to be said, such as the end of a reasoning
+  /// that has become too long, it is said so.
+  using Force = std::function<std::optional<int32_t>(std::span<const int32_t> answer)>;
+  Force force;
 
   /// Called for every token, and at the end, from within Engine::Step.
   std::function<void(const TokenEvent&)> on_token;

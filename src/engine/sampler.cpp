@@ -38,9 +38,18 @@ int32_t Sampler::Sample(std::span<const float> logits) {
   adjusted_.assign(logits.begin(), logits.end());
   ApplyPenalties(adjusted_);
   const int32_t id = options_.temperature == 0 ? MostLikely(adjusted_) : Draw(adjusted_);
+  Count(id);
+  return id;
+}
+
+void Sampler::Take(int32_t id) {
+  ++draws_;
+  Count(id);
+}
+
+void Sampler::Count(int32_t id) {
   ++counts_[id];
   if (options_.repetition_penalty != 1) ++seen_[id];
-  return id;
 }
 
 void Sampler::ApplyPenalties(std::span<float> logits) const {

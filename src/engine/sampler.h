@@ -18,6 +18,10 @@ class Sampler {
   /// The next token for `logits` [vocab]. REQUIRES: at least one logit is finite.
   int32_t Sample(std::span<const float> logits);
 
+  /// Takes a token that was not drawn as the next one. Draws after it are numbered as if it had
+  /// been.
+  void Take(int32_t id);
+
  private:
   struct Candidate {
     int32_t id;
@@ -25,6 +29,7 @@ class Sampler {
   };
 
   void ApplyPenalties(std::span<float> logits) const;
+  void Count(int32_t id);
   int32_t Draw(std::span<const float> logits);
   void KeepLikely(std::vector<Candidate>& candidates) const;
   double NextUniform();

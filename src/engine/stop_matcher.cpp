@@ -9,7 +9,12 @@ std::string StopMatcher::Push(std::string_view text) {
   if (stopped_) return {};
   held_.append(text);
   size_t end = std::string::npos;
-  for (const std::string& stop : stops_) end = std::min(end, held_.find(stop));
+  for (size_t i = 0; i < stops_.size(); ++i) {
+    const size_t at = held_.find(stops_[i]);
+    if (at >= end) continue;
+    end = at;
+    found_ = i;
+  }
   stopped_ = end != std::string::npos;
   if (!stopped_) end = FirstPossibleStart();
   std::string certain = held_.substr(0, end);

@@ -19,6 +19,8 @@ class StopMatcher {
   /// Returns what was held back, when no more text comes.
   std::string Flush();
   bool stopped() const { return stopped_; }
+  /// The stop string that was found. REQUIRES: stopped().
+  const std::string& found() const { return stops_[found_]; }
 
  private:
   size_t FirstPossibleStart() const;
@@ -26,6 +28,7 @@ class StopMatcher {
   std::vector<std::string> stops_;
   std::string held_;
   bool stopped_ = false;
+  size_t found_ = 0;
 };
 
 }  // namespace fathom::engine
