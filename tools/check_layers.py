@@ -25,6 +25,7 @@ LEVELS = {
     "api": 7,
     "train": 6,
     "measure": 7,
+    "server": 8,
     "cli": 9,
 }
 

@@ -5,7 +5,8 @@
 set -euo pipefail
 
 packages=(make g++ cmake ninja-build pkg-config nlohmann-json3-dev libfmt-dev libpcre2-dev
-  libcli11-dev libedit-dev liburing-dev libxxhash-dev libssl-dev libgtest-dev libgmock-dev)
+  libcli11-dev libedit-dev liburing-dev libxxhash-dev libssl-dev
+  libboost1.81-dev libtomlplusplus-dev libgtest-dev libgmock-dev)
 if [[ ${1:-} == --gate ]]; then
   packages+=(git python3 clang clang-format libclang-rt-14-dev)
 elif [[ $# -gt 0 ]]; then

@@ -69,7 +69,8 @@ ExitCode ReportUsage(const CLI::App& app, const CLI::ParseError& error) {
 }  // namespace
 
 CommandLine::CommandLine(const std::string& version)
-    : app_(std::make_unique<CLI::App>("DeepSeek-V4 models on CPU servers", "fathom")) {
+    : version_(version),
+      app_(std::make_unique<CLI::App>("DeepSeek-V4 models on CPU servers", "fathom")) {
   app_->formatter(std::make_shared<HelpFormatter>());
   app_->set_help_flag("-h,--help", "Print this help");
   app_->set_version_flag("--version", "fathom " + version, "Print the version");

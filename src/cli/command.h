@@ -46,6 +46,8 @@ class CommandLine {
   explicit CommandLine(const std::string& version);
   ~CommandLine();
 
+  const std::string& version() const { return version_; }
+
   /// Adds a command; its options are then added to what is returned.
   CLI::App& Add(const CommandHelp& help, Body body);
 
@@ -60,6 +62,7 @@ class CommandLine {
 
   ExitCode ParseAndRun(int argc, const char* const* argv);
 
+  std::string version_;
   std::unique_ptr<CLI::App> app_;
   std::vector<Command> commands_;
 };

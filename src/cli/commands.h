@@ -7,6 +7,7 @@ namespace fathom::cli {
 
 void AddRunCommand(CommandLine& command_line);
 void AddChatCommand(CommandLine& command_line);
+void AddServeCommand(CommandLine& command_line);
 void AddDemoCommand(CommandLine& command_line);
 void AddInspectCommand(CommandLine& command_line);
 void AddCostCommand(CommandLine& command_line);

@@ -76,17 +76,21 @@ void AddGenerationOptions(CLI::App& app, GenerationFlags* flags) {
   AddSamplingOptions(app, &flags->sampling);
 }
 
+void ApplyEngineFlags(const EngineFlags& flags, engine::EngineOptions* options) {
+  options->threads = flags.threads;
+  options->context = flags.context;
+  options->batch_tokens = flags.batch_tokens;
+  options->expert_memory = flags.expert_memory;
+  options->pin_threads = flags.placement.pin_threads;
+  options->interleave_memory = flags.placement.interleave_memory;
+  options->large_pages = flags.placement.large_pages;
+}
+
 base::Result<std::unique_ptr<engine::Engine>> OpenEngine(const EngineFlags& flags) {
   FATHOM_ASSIGN(const std::string directory, FindModel(flags.model));
   ProgressBar bar("Reading " + directory, ProgressBar::Unit::kBytes);
   engine::EngineOptions options;
-  options.threads = flags.threads;
-  options.context = flags.context;
-  options.batch_tokens = flags.batch_tokens;
-  options.expert_memory = flags.expert_memory;
-  options.pin_threads = flags.placement.pin_threads;
-  options.interleave_memory = flags.placement.interleave_memory;
-  options.large_pages = flags.placement.large_pages;
+  ApplyEngineFlags(flags, &options);
   options.on_progress = [&bar](uint64_t done, uint64_t total) { bar.Update(done, total); };
   engine::Engine::OpenResult opened = engine::Engine::Open(directory, options);
   if (!opened.engine) return base::Error{opened.error};

@@ -37,6 +37,9 @@ void AddEngineOptions(CLI::App& app, EngineFlags* flags);
 /// Adds --system, --think, -n, --stop and the options of sampling.
 void AddGenerationOptions(CLI::App& app, GenerationFlags* flags);
 
+/// Sets what the flags say.
+void ApplyEngineFlags(const EngineFlags& flags, engine::EngineOptions* options);
+
 /// Opens the model, with a progress bar while its weights are read.
 base::Result<std::unique_ptr<engine::Engine>> OpenEngine(const EngineFlags& flags);
 

@@ -5,6 +5,7 @@ int main(int argc, char** argv) {
   fathom::cli::CommandLine command_line(FATHOM_VERSION);
   fathom::cli::AddRunCommand(command_line);
   fathom::cli::AddChatCommand(command_line);
+  fathom::cli::AddServeCommand(command_line);
   fathom::cli::AddDemoCommand(command_line);
   fathom::cli::AddInspectCommand(command_line);
   fathom::cli::AddCostCommand(command_line);

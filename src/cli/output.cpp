@@ -46,6 +46,10 @@ void PrintError(std::string_view message) {
   static_cast<void>(WriteAll(STDERR_FILENO, fmt::format("fathom: {}\n", EscapeControls(message))));
 }
 
+void PrintLogLine(std::string_view line) {
+  static_cast<void>(WriteAll(STDERR_FILENO, fmt::format("{}\n", line)));
+}
+
 std::string EscapeControls(std::string_view text) {
   std::string escaped;
   for (const char c : text) {

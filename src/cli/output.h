@@ -20,6 +20,9 @@ base::Status WriteOutput(std::string_view text);
 /// Writes "fathom: MESSAGE" and a line end to standard error.
 void PrintError(std::string_view message);
 
+/// Writes a line of a log to standard error. May be called from any thread: lines stay whole.
+void PrintLogLine(std::string_view line);
+
 /// `text` on one line: control characters, as a file's name may have them, are escaped.
 std::string EscapeControls(std::string_view text);
 

@@ -1,0 +1,135 @@
+#include "server/choice.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace fathom::server {
+namespace {
+
+using Kind = text::CompletionEvent::Kind;
+
+}  // namespace
+
+Choice::Choice(const api::Request& request, const text::Tokenizer& tokenizer, int32_t end_token)
+    : request_(request),
+      tokenizer_(tokenizer),
+      end_token_(end_token),
+      parser_({.starts_in_reasoning = request.StartsInReasoning()}),
+      decoder_(tokenizer),
+      stop_matcher_(request.stop) {}
+
+ChoicePiece Choice::Read(const engine::TokenEvent& token) {
+  ChoicePiece piece;
+  if (stopped()) return piece;
+  ++tokens_;
+  last_token_ = token.id;
+  const bool is_reasoning = parser_.in_reasoning();
+  if (is_reasoning) ++reasoning_tokens_;
+  if (!HasText(token.id)) return piece;
+  AddEvents(Parse(token.id), &piece);
+  if (request_.logprobs) {
+    piece.logprobs.push_back(MakeLogprob(token, is_reasoning));
+    logprobs_.push_back(piece.logprobs.back());
+  }
+  return piece;
+}
+
+ChoicePiece Choice::Finish(engine::FinishReason reason) {
+  ChoicePiece piece;
+  if (!stopped()) {
+    if (request_.dialect == api::Dialect::kCompletions) {
+      AddContent(decoder_.Flush(), &piece);
+    } else {
+      AddEvents(parser_.Finish(), &piece);
+    }
+  }
+  if (!stopped()) {
+    std::string rest = stop_matcher_.Flush();
+    content_ += rest;
+    if (!rest.empty()) piece.events.push_back({.kind = Kind::kContent, .text = std::move(rest)});
+  }
+  ending_ = MakeEnding(reason);
+  return piece;
+}
+
+api::Answer Choice::TakeAnswer() {
+  api::Answer answer;
+  answer.completion = parser_.completion();
+  answer.completion.content = std::move(content_);
+  answer.ending = ending_;
+  answer.logprobs = std::move(logprobs_);
+  return answer;
+}
+
+bool Choice::IsStopToken(int32_t id) const {
+  const auto& stops = request_.stop_tokens;
+  return std::find(stops.begin(), stops.end(), id) != stops.end();
+}
+
+// A token that ends the answer is not part of it, and the model may have more ids than the
+// tokenizer.
+bool Choice::HasText(int32_t id) const {
+  if (id == end_token_ && !request_.ignore_end) return false;
+  return !IsStopToken(id) && tokenizer_.Has(id);
+}
+
+std::vector<text::CompletionEvent> Choice::Parse(int32_t id) {
+  if (request_.dialect != api::Dialect::kCompletions) {
+    const auto origin =
+        tokenizer_.IsSpecial(id) ? text::Origin::kSpecialToken : text::Origin::kPlainTokens;
+    return parser_.Feed(tokenizer_.BytesOf(id), origin);
+  }
+  base::Result<std::string> text = decoder_.Push(id);
+  if (!text.ok() || text->empty()) return {};
+  return {{.kind = Kind::kContent, .text = std::move(*text)}};
+}
+
+void Choice::AddEvents(const std::vector<text::CompletionEvent>& events, ChoicePiece* piece) {
+  for (const text::CompletionEvent& event : events) {
+    if (stopped()) return;
+    if (event.kind == Kind::kContent) {
+      AddContent(event.text, piece);
+      continue;
+    }
+    // Content that was held back cannot go on behind a call.
+    std::string held = stop_matcher_.Flush();
+    content_ += held;
+    if (!held.empty()) piece->events.push_back({.kind = Kind::kContent, .text = std::move(held)});
+    piece->events.push_back(event);
+  }
+}
+
+void Choice::AddContent(std::string text, ChoicePiece* piece) {
+  text = stop_matcher_.Push(text);
+  content_ += text;
+  if (!text.empty()) piece->events.push_back({.kind = Kind::kContent, .text = std::move(text)});
+}
+
+api::TokenLogprob Choice::MakeLogprob(const engine::TokenEvent& token, bool is_reasoning) const {
+  const auto bytes = [&](int32_t id) {
+    return tokenizer_.Has(id) ? std::string(tokenizer_.BytesOf(id)) : std::string();
+  };
+  api::TokenLogprob result{bytes(token.id), token.logprob, {}, is_reasoning};
+  for (const engine::TokenLogprob& other : token.alternatives)
+    result.top.push_back({bytes(other.id), other.logprob});
+  return result;
+}
+
+api::Ending Choice::MakeEnding(engine::FinishReason reason) const {
+  if (stopped()) return {api::Finish::kStopSequence, stop_matcher_.found()};
+  switch (reason) {
+    case engine::FinishReason::kLength:
+      return {api::Finish::kLength};
+    case engine::FinishReason::kContext:
+      return {api::Finish::kContext};
+    case engine::FinishReason::kStop:
+      if (last_token_ != end_token_) return {api::Finish::kStopSequence};
+      break;
+    case engine::FinishReason::kCancelled:
+    case engine::FinishReason::kError:
+      break;
+  }
+  return {api::Finish::kStop};
+}
+
+}  // namespace fathom::server

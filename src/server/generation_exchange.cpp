@@ -1,0 +1,214 @@
+#include "server/generation_exchange.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "server/log.h"
+#include "text/json.h"
+
+namespace fathom::server {
+namespace {
+
+double SecondsBetween(std::chrono::steady_clock::time_point from,
+                      std::chrono::steady_clock::time_point to) {
+  return std::chrono::duration<double>(to - from).count();
+}
+
+std::string_view FinishName(const api::Ending& ending) {
+  const bool cut = ending.finish == api::Finish::kLength || ending.finish == api::Finish::kContext;
+  return cut ? "length" : "stop";
+}
+
+}  // namespace
+
+HttpResponse MakeErrorResponse(api::Dialect dialect, const api::Error& error,
+                               std::string_view request_id) {
+  return {.status = api::HttpStatus(error.kind),
+          .body = api::EncodeError(dialect, error, request_id)};
+}
+
+GenerationExchange::Run::Run(GenerationExchange& exchange, int index)
+    : owner(exchange),
+      number(index),
+      choice(exchange.request_, exchange.context_.tokenizer,
+             exchange.context_.engine.info().end_token) {}
+
+GenerationExchange::GenerationExchange(const GenerationContext& context,
+                                       PreparedGeneration prepared)
+    : context_(context),
+      request_(std::move(prepared.request)),
+      response_(std::move(prepared.response)),
+      waiting_(std::move(prepared.runs)),
+      place_(std::move(prepared.place)),
+      opening_(prepared.opening) {}
+
+GenerationExchange::~GenerationExchange() {
+  for (const auto& run : runs_)
+    if (!run->is_done) context_.metrics.NoteEnd("abort");
+}
+
+void GenerationExchange::Begin(Reply& reply) {
+  reply_ = &reply;
+  begun_ = Clock::now();
+  EngineThread& engine = context_.engine;
+  if (engine.state() != EngineThread::State::kReady)
+    return Fail({.kind = api::ErrorKind::kUnavailable, .message = "the server is stopping"});
+  if (!engine.HasRoom(std::ssize(waiting_))) {
+    return Fail({.kind = api::ErrorKind::kBusy,
+                 .message = fmt::format("{} requests are under way or wait; try again later",
+                                        engine.outstanding())});
+  }
+  context_.metrics.NoteRequest(std::ssize(waiting_.front().prompt), request_.choices,
+                               request_.max_tokens);
+  left_ = waiting_.size();
+  if (request_.stream) {
+    encoder_ = api::MakeStreamEncoder(request_, response_);
+    reply.BeginStream();
+    reply.Write(encoder_->Open());
+  }
+  for (engine::Request& request : waiting_) {
+    runs_.push_back(std::make_unique<Run>(*this, static_cast<int>(runs_.size())));
+    runs_.back()->ticket = engine.Submit(std::move(request), *runs_.back());
+  }
+  waiting_.clear();
+}
+
+std::string GenerationExchange::Heartbeat() {
+  return encoder_ && !is_over_ ? encoder_->Heartbeat() : std::string();
+}
+
+void GenerationExchange::Hear(Run& run, const engine::TokenEvent& token) {
+  NoteTime(run);
+  Tell(run, run.choice.Read(token));
+  if (run.choice.stopped()) run.ticket.Cancel();
+}
+
+void GenerationExchange::NoteTime(Run& run) {
+  const Clock::time_point now = Clock::now();
+  if (run.choice.tokens() == 0) {
+    context_.metrics.NoteFirstToken(SecondsBetween(begun_, now));
+  } else {
+    context_.metrics.NoteNextToken(SecondsBetween(run.last_token, now));
+  }
+  run.last_token = now;
+}
+
+void GenerationExchange::Hear(Run& run, const engine::Completion& completion) {
+  using engine::FinishReason;
+  run.stats = completion.stats;
+  run.is_done = true;
+  if (is_over_) return;
+  if (completion.finish == FinishReason::kError) {
+    Log(completion.error);
+    context_.metrics.NoteEnd("error");
+    return Fail({.kind = api::ErrorKind::kInternal, .message = "the model could not be computed"});
+  }
+  if (completion.finish == FinishReason::kCancelled && !run.choice.stopped())
+    return Fail({.kind = api::ErrorKind::kUnavailable, .message = "the server is stopping"});
+  Tell(run, run.choice.Finish(completion.finish));
+  NoteDone(run, completion);
+  Remember(run, completion);
+  if (encoder_) reply_->Write(encoder_->Finish(run.number, run.choice.ending()));
+  if (--left_ == 0) Finish();
+}
+
+void GenerationExchange::NoteDone(const Run& run, const engine::Completion& completion) {
+  const engine::RequestStats& stats = completion.stats;
+  outcome_ = FinishName(run.choice.ending());
+  context_.metrics.NoteChoice({.finish = outcome_,
+                               .generated_tokens = run.choice.tokens(),
+                               .queue_seconds = stats.queue_seconds,
+                               .prefill_seconds = stats.prefill_seconds,
+                               .decode_seconds = stats.decode_seconds});
+}
+
+// What went wrong here is for those who run the server; clients are told that it did.
+void GenerationExchange::Log(const std::string& message) const {
+  if (context_.log) context_.log(FormatEvent("failure", "\"message\":" + text::QuoteJson(message)));
+}
+
+void GenerationExchange::Tell(const Run& run, const ChoicePiece& piece) {
+  if (!encoder_ || piece.empty()) return;
+  std::string bytes = encoder_->Add(run.number, piece.events, piece.logprobs);
+  if (!bytes.empty()) reply_->Write(std::move(bytes));
+}
+
+// An answer that did not come to its end may say something else to the parser once one is put
+// there.
+void GenerationExchange::Remember(const Run& run, const engine::Completion& completion) {
+  const bool is_whole = run.choice.ending().finish == api::Finish::kStop && !request_.ignore_end;
+  if (request_.dialect == api::Dialect::kCompletions || !is_whole) return;
+  AnswerMemory::Answer answer{.place = place_, .opening = opening_};
+  answer.content = run.choice.content();
+  for (size_t call = 0; call < run.choice.calls(); ++call)
+    answer.call_ids.push_back(api::MakeCallId(request_.dialect, response_, run.number, call));
+  answer.tokens = completion.tokens;
+  const base::Status remembered = context_.answers.Remember(std::move(answer));
+  if (!remembered.ok()) Log(remembered.error().message);
+}
+
+void GenerationExchange::Finish() {
+  is_over_ = true;
+  const api::Totals totals = SumTotals();
+  if (encoder_) {
+    reply_->Write(encoder_->Close(totals));
+    reply_->End();
+    return;
+  }
+  std::vector<api::Answer> answers;
+  for (const auto& run : runs_) answers.push_back(run->choice.TakeAnswer());
+  reply_->Respond({.body = api::EncodeResponse(request_, response_, answers, totals)});
+}
+
+void GenerationExchange::Fail(const api::Error& error) {
+  is_over_ = true;
+  outcome_ = "error";
+  for (const auto& run : runs_) run->ticket.Cancel();
+  if (encoder_) {
+    reply_->Write(encoder_->Fail(error));
+    reply_->End();
+    return;
+  }
+  HttpResponse response = MakeErrorResponse(request_.dialect, error, "req_" + response_.id);
+  if (error.kind == api::ErrorKind::kBusy || error.kind == api::ErrorKind::kUnavailable) {
+    response.headers.emplace_back("Retry-After",
+                                  fmt::format("{:.0f}", context_.engine.EstimateWait()));
+  }
+  reply_->Respond(std::move(response));
+}
+
+// The choices of one prompt share it, so it counts once.
+api::Totals GenerationExchange::SumTotals() const {
+  api::Totals totals;
+  const auto seconds = [&](double api::Timings::*member, double value) {
+    totals.timings.*member = std::max(totals.timings.*member, value);
+  };
+  for (const auto& run : runs_) {
+    if (run->number % request_.choices == 0) {
+      totals.usage.prompt_tokens += run->stats.prompt_tokens;
+      totals.usage.cached_tokens += run->stats.cached_tokens;
+    }
+    totals.usage.completion_tokens += run->choice.tokens();
+    totals.usage.reasoning_tokens += run->choice.reasoning_tokens();
+    seconds(&api::Timings::queue_seconds, run->stats.queue_seconds);
+    seconds(&api::Timings::prefill_seconds, run->stats.prefill_seconds);
+    seconds(&api::Timings::decode_seconds, run->stats.decode_seconds);
+  }
+  return totals;
+}
+
+std::string GenerationExchange::Describe() const {
+  const api::Totals totals = SumTotals();
+  const auto& [usage, timings] = totals;
+  return fmt::format(
+      "\"model\":{},\"stream\":{},\"outcome\":\"{}\",\"prompt_tokens\":{},\"cached_tokens\":{},"
+      "\"completion_tokens\":{},\"reasoning_tokens\":{},\"queue_seconds\":{:.3f},"
+      "\"prefill_seconds\":{:.3f},\"decode_seconds\":{:.3f}",
+      text::QuoteJson(response_.model), request_.stream, outcome_, usage.prompt_tokens,
+      usage.cached_tokens, usage.completion_tokens, usage.reasoning_tokens, timings.queue_seconds,
+      timings.prefill_seconds, timings.decode_seconds);
+}
+
+}  // namespace fathom::server

@@ -1,0 +1,65 @@
+// The routes that ask the model or its tokenizer.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "api/error.h"
+#include "api/request.h"
+#include "api/service.h"
+#include "base/result.h"
+#include "engine/engine.h"
+#include "server/answer_memory.h"
+#include "server/format_tokens.h"
+#include "server/generation_exchange.h"
+#include "server/http.h"
+#include "server/options.h"
+#include "server/prompt_tokenizer.h"
+#include "text/tokenizer.h"
+
+namespace fathom::server {
+
+/// The open model, as far as requests can be read without its engine.
+class ModelRoutes {
+ public:
+  /// Fails if the tokenizer is not one for the prompt format, and if what earlier processes left
+  /// in EngineOptions::kv_directory cannot be read. `options` outlives this.
+  static base::Result<std::unique_ptr<ModelRoutes>> Make(
+      std::shared_ptr<const text::Tokenizer> tokenizer, engine::EngineInfo info,
+      const ServerOptions& options, EngineThread& engine, Metrics& metrics);
+
+  // Each may run on any thread.
+  std::unique_ptr<Exchange> Generate(const HttpRequest& request, api::Dialect dialect) const;
+  std::unique_ptr<Exchange> CountTokens(const HttpRequest& request) const;
+  std::unique_ptr<Exchange> Tokenize(const HttpRequest& request) const;
+  std::unique_ptr<Exchange> Detokenize(const HttpRequest& request) const;
+
+ private:
+  template <typename Value>
+  using Outcome = std::variant<Value, api::Error>;
+
+  ModelRoutes(std::shared_ptr<const text::Tokenizer> tokenizer, const FormatTokens& format,
+              std::unique_ptr<AnswerMemory> answers, engine::EngineInfo info,
+              const ServerOptions& options, EngineThread& engine, Metrics& metrics);
+
+  Outcome<PreparedGeneration> PrepareGeneration(const HttpRequest& request,
+                                                api::Dialect dialect) const;
+  engine::Request MakeRun(const api::Request& request, const PromptTokens& prompt,
+                          uint64_t seed) const;
+  Outcome<std::string> TokenizeBody(std::string_view body) const;
+  Outcome<std::string> DetokenizeBody(std::string_view body) const;
+
+  std::shared_ptr<const text::Tokenizer> tokenizer_;
+  const FormatTokens format_;
+  const std::unique_ptr<AnswerMemory> answers_;
+  const PromptTokenizer prompts_;
+  engine::EngineInfo info_;
+  const ServerOptions& options_;
+  GenerationContext context_;
+};
+
+}  // namespace fathom::server

@@ -1,0 +1,363 @@
+// The server over loopback: what clients and operators rely on.
+#include "server/server.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <chrono>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "server/server_testing.h"
+
+namespace fathom::server {
+namespace {
+
+using nlohmann::json;
+using testing::HasSubstr;
+using testing::Not;
+
+constexpr const char* kRunning = "vllm:num_requests_running";
+
+std::vector<ScriptedAnswer> Answers() {
+  return {
+      {.when = "hello", .content = "Good day. END and more"},
+      {.when = "think", .reasoning = "one two three four five six", .content = "seven"},
+      {.when = "weather",
+       .reasoning = "a tool",
+       .content = "Let me see.",
+       .calls = {{.name = "get_weather", .arguments = R"({"city": "Paris", "days": 2})"}}},
+      {.when = "sunny", .reasoning = "done", .content = "It is sunny."},
+      {.when = "wait", .content = "at last", .first_delay = 0.5},
+      {.when = "slowly", .content = std::string(400, 'x'), .delay = 0.02},
+  };
+}
+
+json Chat(const std::string& text, json more = json::object()) {
+  more["messages"] = {{{"role", "user"}, {"content", text}}};
+  if (!more.contains("reasoning_effort")) more["reasoning_effort"] = "none";
+  return more;
+}
+
+json AskChat(TestServer& server, const json& body) {
+  const TestResponse response = server.Ask("POST", "/v1/chat/completions", body.dump());
+  EXPECT_EQ(response.status, 200) << response.body;
+  return json::parse(response.body);
+}
+
+// What the deltas of a stream add to a field.
+std::string JoinDeltas(const std::string& stream, const std::string& field) {
+  std::string joined;
+  for (size_t at = 0; (at = stream.find("data: {", at)) != std::string::npos; ++at) {
+    const size_t begin = at + 6;
+    const json chunk = json::parse(stream.substr(begin, stream.find('\n', begin) - begin));
+    joined += chunk["choices"][0]["delta"].value(field, "");
+  }
+  return joined;
+}
+
+TEST(Server, AnswersAChat) {
+  TestServer server(Answers());
+  const json answer = AskChat(server, Chat("hello"));
+  EXPECT_EQ(answer["choices"][0]["message"]["content"], "Good day. END and more");
+  EXPECT_EQ(answer["choices"][0]["finish_reason"], "stop");
+  EXPECT_EQ(answer["model"], "default");
+  EXPECT_EQ(answer["usage"]["prompt_cache_hit_tokens"], 0);
+  EXPECT_GT(answer["usage"]["prompt_tokens"], 0);
+}
+
+TEST(Server, StreamsAChat) {
+  TestServer server(Answers());
+  const json body = Chat("think", {{"reasoning_effort", "high"}, {"stream", true}});
+  const TestResponse response = server.Ask("POST", "/v1/chat/completions", body.dump());
+  EXPECT_EQ(response.status, 200);
+  EXPECT_THAT(response.headers.at("content-type"), HasSubstr("text/event-stream"));
+  EXPECT_EQ(JoinDeltas(response.body, "reasoning_content"), "one two three four five six");
+  EXPECT_EQ(JoinDeltas(response.body, "content"), "seven");
+  EXPECT_TRUE(response.body.ends_with("data: [DONE]\n\n"));
+}
+
+TEST(Server, EndsTheContentBeforeAStopString) {
+  TestServer server(Answers());
+  const json answer = AskChat(server, Chat("hello", {{"stop", {"END"}}}));
+  EXPECT_EQ(answer["choices"][0]["message"]["content"], "Good day. ");
+  EXPECT_EQ(answer["choices"][0]["finish_reason"], "stop");
+  // A stop string in the reasoning is none.
+  const json thinks = Chat("think", {{"stop", {"three"}}, {"reasoning_effort", "high"}});
+  EXPECT_EQ(AskChat(server, thinks)["choices"][0]["message"]["content"], "seven");
+}
+
+TEST(Server, TellsChoicesApart) {
+  TestServer server({});
+  const json body = Chat("Say.", {{"n", 3}, {"max_tokens", 8}, {"seed", 4}, {"ignore_eos", true}});
+  const json answer = AskChat(server, body);
+  ASSERT_EQ(answer["choices"].size(), 3);
+  EXPECT_NE(answer["choices"][0]["message"], answer["choices"][1]["message"]);
+  EXPECT_EQ(answer["usage"]["completion_tokens"], 24);
+  EXPECT_EQ(AskChat(server, body)["choices"], answer["choices"]);
+}
+
+TEST(Server, EndsTheReasoningAtItsBudget) {
+  TestServer server({});
+  const json body =
+      Chat("Say.", {{"reasoning_effort", "high"}, {"thinking_budget", 5}, {"max_tokens", 9}});
+  const json usage = AskChat(server, body)["usage"];
+  EXPECT_LE(usage["completion_tokens_details"]["reasoning_tokens"], 6);
+}
+
+// Of the second request everything but what is new comes from the cache, although the client sends
+// back neither the reasoning nor the arguments as they were written.
+TEST(Server, GoesOnFromTheExactTokensOfACall) {
+  TestServer server(Answers());
+  const json tool =
+      json::parse(R"({"type": "function", "function": {"name": "get_weather", "parameters": {}}})");
+  json body = Chat("weather", {{"reasoning_effort", "high"}});
+  body["tools"] = json::array({tool});
+  const json first = AskChat(server, body);
+  const json message = first["choices"][0]["message"];
+  ASSERT_EQ(message["tool_calls"].size(), 1);
+  EXPECT_EQ(message["tool_calls"][0]["function"]["arguments"], R"({"city": "Paris", "days": 2})");
+
+  json call = message["tool_calls"][0];
+  call["function"]["arguments"] = R"({"days":2.0,"city":"Paris"})";
+  body["messages"].push_back({{"role", "assistant"}, {"tool_calls", {call}}});
+  body["messages"].push_back(
+      {{"role", "tool"}, {"tool_call_id", call["id"]}, {"content", "sunny"}});
+  const json second = AskChat(server, body);
+  EXPECT_EQ(second["choices"][0]["message"]["content"], "It is sunny.");
+  const int known = first["usage"]["total_tokens"];
+  EXPECT_GE(second["usage"]["prompt_tokens_details"]["cached_tokens"], known - 1);
+}
+
+// Arguments that the client has changed are what the model reads.
+TEST(Server, LeavesChangedCallsAsTheyAreSent) {
+  TestServer server(Answers());
+  json body = Chat("weather", {{"reasoning_effort", "high"}});
+  const json first = AskChat(server, body);
+  json call = first["choices"][0]["message"]["tool_calls"][0];
+  call["function"]["arguments"] = R"({"city":"Rome","days":2})";
+  body["messages"].push_back({{"role", "assistant"}, {"tool_calls", {call}}});
+  body["messages"].push_back(
+      {{"role", "tool"}, {"tool_call_id", call["id"]}, {"content", "sunny"}});
+  const TestResponse tokens = server.Ask("POST", "/tokenize", body.dump());
+  const json ids = {{"tokens", json::parse(tokens.body)["tokens"]}};
+  EXPECT_THAT(server.Ask("POST", "/detokenize", ids.dump()).body, HasSubstr("Rome"));
+}
+
+TEST(Server, GoesOnFromAnAnswerWithoutCalls) {
+  TestServer server(Answers());
+  json body = Chat("hello");
+  const json first = AskChat(server, body);
+  body["messages"].push_back({{"role", "assistant"}, {"content", "Good day. END and more\n"}});
+  body["messages"].push_back({{"role", "user"}, {"content", "sunny"}});
+  const json usage = AskChat(server, body)["usage"];
+  const int known = first["usage"]["total_tokens"];
+  EXPECT_GE(usage["prompt_tokens_details"]["cached_tokens"], known - 1);
+}
+
+TEST(Server, BeatsWhileNothingIsSaid) {
+  TestServer server(Answers(),
+                    [](ServerOptions& options) { options.http.heartbeat_seconds = 0.05; });
+  const json chat = Chat("wait", {{"stream", true}});
+  EXPECT_THAT(server.Ask("POST", "/v1/chat/completions", chat.dump()).body,
+              HasSubstr(": alive\n\n: alive"));
+  json messages = {{"max_tokens", 20}, {"stream", true}};
+  messages["messages"] = {{{"role", "user"}, {"content", "wait"}}};
+  EXPECT_THAT(server.Ask("POST", "/v1/messages", messages.dump()).body,
+              HasSubstr(R"("delta":{"type":"text_delta","text":""})"));
+  const json responses = {{"input", "wait"}, {"stream", true}, {"reasoning", {{"effort", "none"}}}};
+  const std::string body = server.Ask("POST", "/v1/responses", responses.dump()).body;
+  const size_t first = body.find("event: response.in_progress");
+  EXPECT_NE(body.find("event: response.in_progress", first + 1), std::string::npos);
+}
+
+TEST(Server, EndsTheRequestOfAClientThatLeaves) {
+  TestServer server(Answers());
+  for (const bool stream : {true, false}) {
+    TestClient client(server.port());
+    client.SendRequest("POST", "/v1/chat/completions", Chat("slowly", {{"stream", stream}}).dump());
+    if (stream) client.ReadUntil("\"x\"");
+    EXPECT_TRUE(server.WaitForMetric(kRunning, 1));
+    client.Close();
+    EXPECT_TRUE(server.WaitForMetric(kRunning, 0));
+  }
+  EXPECT_LT(server.ReadMetric("vllm:generation_tokens_total"), 200);
+}
+
+TEST(Server, RefusesWhatItHasNoRoomFor) {
+  TestServer server(Answers(), [](ServerOptions& options) {
+    options.engine.max_batch = 1;
+    options.engine.max_queue = 1;
+  });
+  TestClient first(server.port());
+  TestClient second(server.port());
+  const std::string slow = Chat("slowly", {{"stream", true}}).dump();
+  first.SendRequest("POST", "/v1/chat/completions", slow);
+  second.SendRequest("POST", "/v1/chat/completions", slow);
+  first.ReadUntil("\"x\"");
+  second.ReadUntil("assistant");
+  const TestResponse third = server.Ask("POST", "/v1/chat/completions", Chat("hello").dump());
+  EXPECT_EQ(third.status, 429);
+  EXPECT_GE(std::stoi(third.headers.at("retry-after")), 1);
+  EXPECT_THAT(third.body, HasSubstr("rate_limit_exceeded"));
+}
+
+TEST(Server, SaysWhenAPromptIsTooLong) {
+  TestServer server({}, [](ServerOptions& options) { options.engine.context = 100; });
+  const TestResponse response = server.Ask(
+      "POST", "/v1/messages", json{{"messages", Chat(std::string(2000, 'a'))["messages"]}}.dump());
+  EXPECT_EQ(response.status, 400);
+  EXPECT_THAT(response.body, HasSubstr("prompt is too long: "));
+}
+
+TEST(Server, NamesTheFieldThatIsWrong) {
+  TestServer server({});
+  const TestResponse response =
+      server.Ask("POST", "/v1/chat/completions", Chat("x", {{"n", 99}}).dump());
+  EXPECT_EQ(response.status, 400);
+  EXPECT_EQ(json::parse(response.body)["error"]["param"], "n");
+}
+
+TEST(Server, KnowsItsRoutes) {
+  TestServer server({});
+  EXPECT_EQ(server.Ask("GET", "/v1/models").status, 200);
+  EXPECT_EQ(server.Ask("GET", "/v1/models/default").status, 200);
+  EXPECT_EQ(server.Ask("GET", "/v1/models/other").status, 404);
+  EXPECT_EQ(server.Ask("GET", "/nothing").status, 404);
+  EXPECT_EQ(server.Ask("GET", "/v1/chat/completions").status, 405);
+  EXPECT_EQ(server.Ask("HEAD", "/").status, 200);
+  EXPECT_EQ(json::parse(server.Ask("GET", "/version").body)["version"], "test");
+  const json body = {{"messages", Chat("x")["messages"]}};
+  EXPECT_GT(json::parse(server.Ask("POST", "/v1/messages/count_tokens?beta=true", body.dump())
+                            .body)["input_tokens"],
+            0);
+}
+
+TEST(Server, AsksForAKey) {
+  TestServer server(Answers(), [](ServerOptions& options) { options.access.keys = {"a", "bc"}; });
+  const std::string body = Chat("hello").dump();
+  const auto status = [&](std::string_view headers) {
+    return server.Ask("POST", "/v1/chat/completions", body, headers).status;
+  };
+  EXPECT_EQ(status(""), 401);
+  EXPECT_EQ(status("Authorization: Bearer b\r\n"), 401);
+  EXPECT_EQ(status("Authorization: Bearer bc\r\n"), 200);
+  EXPECT_EQ(status("x-api-key: a\r\n"), 200);
+  EXPECT_EQ(server.Ask("GET", "/metrics").status, 401);
+  EXPECT_EQ(server.Ask("GET", "/health").status, 200);
+  for (const std::string& line : server.log()) EXPECT_THAT(line, Not(HasSubstr("Bearer")));
+}
+
+TEST(Server, RefusesPagesFromElsewhere) {
+  TestServer server({}, [](ServerOptions& options) {
+    options.access.allowed_origins = {"https://friend.example"};
+  });
+  const auto ask = [&](std::string_view headers) {
+    return server.Ask("GET", "/v1/models", "", headers);
+  };
+  EXPECT_EQ(ask("Origin: https://evil.example\r\n").status, 403);
+  EXPECT_EQ(ask("Origin: http://localhost\r\n").status, 200);
+  const TestResponse friendly = ask("Origin: https://friend.example\r\n");
+  EXPECT_EQ(friendly.headers.at("access-control-allow-origin"), "https://friend.example");
+  EXPECT_EQ(server.Ask("OPTIONS", "/v1/models", "", "Origin: https://friend.example\r\n").status,
+            204);
+  TestClient rebound(server.port());
+  rebound.Send("GET /v1/models HTTP/1.1\r\nHost: evil.example\r\n\r\n");
+  EXPECT_EQ(rebound.Read().status, 403);
+}
+
+TEST(Server, BoundsWhatItReads) {
+  TestServer server({}, [](ServerOptions& options) {
+    options.http.max_body_bytes = 1000;
+    options.http.header_seconds = 0.2;
+    options.http.body_seconds = 0.2;
+    options.http.idle_seconds = 0.2;
+  });
+  EXPECT_EQ(server.Ask("POST", "/tokenize", std::string(2000, 'x')).status, 413);
+  const std::string long_header = "X-Long: " + std::string(20000, 'x') + "\r\n";
+  EXPECT_EQ(server.Ask("GET", "/health", "", long_header).status, 413);
+  TestClient slow_head(server.port());
+  slow_head.Send("GET /health HT");
+  EXPECT_EQ(slow_head.Read().status, 408);
+  TestClient slow_body(server.port());
+  slow_body.Send("POST /tokenize HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nx");
+  EXPECT_EQ(slow_body.Read().status, 408);
+  TestClient no_http(server.port());
+  no_http.Send("hello\r\n\r\n");
+  EXPECT_EQ(no_http.Read().status, 400);
+  TestClient idle(server.port());
+  EXPECT_TRUE(idle.WaitForClose(5));
+}
+
+TEST(Server, ServesOneRequestAfterTheOther) {
+  TestServer server(Answers());
+  TestClient client(server.port());
+  client.SendRequest("GET", "/version");
+  client.SendRequest("POST", "/v1/chat/completions", Chat("hello", {{"stream", true}}).dump());
+  client.SendRequest("GET", "/health");
+  EXPECT_THAT(client.Read().body, HasSubstr("version"));
+  EXPECT_THAT(client.Read().body, HasSubstr("[DONE]"));
+  EXPECT_EQ(client.Read().status, 200);
+}
+
+TEST(Server, AsksForTheRestOfALargeBody) {
+  TestServer server({});
+  TestClient client(server.port());
+  client.Send(
+      "POST /tokenize HTTP/1.1\r\nHost: localhost\r\nContent-Length: 14\r\n"
+      "Expect: 100-continue\r\n\r\n");
+  client.ReadUntil("HTTP/1.1 100 Continue\r\n\r\n");
+  client.Send(R"({"prompt":"a"})");
+  client.ReadUntil("\"count\"");
+}
+
+TEST(Server, EndsInOrder) {
+  TestServer server(Answers());
+  TestClient client(server.port());
+  client.SendRequest("POST", "/v1/chat/completions", Chat("slowly", {{"stream", true}}).dump());
+  client.ReadUntil("\"x\"");
+  server.Stop();
+  client.ReadUntil("server_is_overloaded");
+  EXPECT_EQ(server.Join(), "");
+}
+
+TEST(Server, SaysWhyThereIsNoModel) {
+  TestServer server({}, [](ServerOptions& options) { options.engine.context = 1 << 30; });
+  EXPECT_THAT(server.Join(), HasSubstr("context"));
+}
+
+TEST(Server, NeedsAKeyWhereOthersCanReachIt) {
+  ServerOptions options;
+  options.http.host = "0.0.0.0";
+  options.http.port = 0;
+  EXPECT_THAT(Server::Listen(options).error().message, HasSubstr("needs an API key"));
+  options.access.allow_everybody = true;
+  EXPECT_TRUE(Server::Listen(options).ok());
+  options.http.host = "nowhere";
+  EXPECT_THAT(Server::Listen(options).error().message, HasSubstr("nowhere"));
+}
+
+TEST(Server, WritesALineForEachRequest) {
+  TestServer server(Answers());
+  AskChat(server, Chat("hello"));
+  const auto is_chat = [](const std::string& line) {
+    const json entry = json::parse(line);
+    return entry["event"] == "request" && entry["path"] == "/v1/chat/completions" &&
+           entry["status"] == 200 && entry["outcome"] == "stop" && entry["prompt_tokens"] > 0 &&
+           line.find("Good day") == std::string::npos;
+  };
+  // The client may have its answer before the line is written.
+  const auto count = [&] {
+    const auto lines = server.log();
+    return std::count_if(lines.begin(), lines.end(), is_chat);
+  };
+  for (int i = 0; i < 1000 && count() == 0; ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  EXPECT_EQ(count(), 1);
+}
+
+}  // namespace
+}  // namespace fathom::server
