@@ -8,7 +8,8 @@ import { z } from 'zod';
 import { expectCached, expectIdle, key, startServer, takeStep, tooLong } from './server.mjs';
 
 const providers = {
-  'openai-compatible': (baseURL) => createOpenAICompatible({ name: 'fathom', baseURL, apiKey: key }),
+  'openai-compatible': (baseURL) => createOpenAICompatible({
+    name: 'fathom', baseURL, apiKey: key, includeUsage: true }),
   deepseek: (baseURL) => createDeepSeek({ baseURL, apiKey: key }),
   anthropic: (baseURL) => createAnthropic({ baseURL, apiKey: key }),
 };
