@@ -3,9 +3,13 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <openssl/bio.h>
+#include <openssl/ssl.h>
 
 #include <algorithm>
 #include <chrono>
+#include <filesystem>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <thread>
@@ -46,6 +50,24 @@ json AskChat(TestServer& server, const json& body) {
   const TestResponse response = server.Ask("POST", "/v1/chat/completions", body.dump());
   EXPECT_EQ(response.status, 200) << response.body;
   return json::parse(response.body);
+}
+
+// All that the server says until it closes, to somebody who trusts this certificate alone.
+std::string AskOverTls(uint16_t port, const std::string& certificate, const std::string& request) {
+  const std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)> context(SSL_CTX_new(TLS_client_method()),
+                                                                  &SSL_CTX_free);
+  SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER, nullptr);
+  EXPECT_EQ(SSL_CTX_load_verify_file(context.get(), certificate.c_str()), 1);
+  const std::unique_ptr<BIO, decltype(&BIO_free_all)> stream(BIO_new_ssl_connect(context.get()),
+                                                             &BIO_free_all);
+  const std::string address = "127.0.0.1:" + std::to_string(port);
+  BIO_set_conn_hostname(stream.get(), address.c_str());
+  BIO_write(stream.get(), request.data(), static_cast<int>(request.size()));
+  std::string response;
+  char bytes[1024];
+  for (int count; (count = BIO_read(stream.get(), bytes, sizeof bytes)) > 0;)
+    response.append(bytes, static_cast<size_t>(count));
+  return response;
 }
 
 // What the deltas of a stream add to a field.
@@ -322,6 +344,56 @@ TEST(Server, EndsInOrder) {
   server.Stop();
   client.ReadUntil("server_is_overloaded");
   EXPECT_EQ(server.Join(), "");
+}
+
+// The next turn of a conversation comes from the files that the server before left.
+TEST(Server, GoesOnAfterARestart) {
+  const auto directory = std::filesystem::path(testing::TempDir()) / "fathom_server_test_kv";
+  std::filesystem::remove_all(directory);
+  const auto keep = [&](ServerOptions& options) { options.engine.kv_directory = directory; };
+  json body = Chat("hello");
+  body["messages"][0]["content"] = "hello " + std::string(3000, 'y');
+  int known = 0;
+  {
+    TestServer server(Answers(), keep);
+    known = AskChat(server, body)["usage"]["total_tokens"];
+  }
+  body["messages"].push_back({{"role", "assistant"}, {"content", "Good day. END and more"}});
+  body["messages"].push_back({{"role", "user"}, {"content", "sunny"}});
+  {
+    TestServer server(Answers(), keep);
+    EXPECT_GE(AskChat(server, body)["usage"]["prompt_tokens_details"]["cached_tokens"], known - 1);
+    EXPECT_GT(server.ReadMetric("fathom:disk_hit_tokens_total"), 0);
+  }
+  std::filesystem::remove_all(directory);
+}
+
+TEST(Server, SpeaksTls) {
+  const std::string folder = std::string(FATHOM_SOURCE_DIR) + "/src/server/testdata/";
+  const std::string certificate = folder + "test_certificate.pem";
+  // TestServer itself does not speak TLS.
+  ServerOptions options;
+  options.http.port = 0;
+  options.http.tls_certificate = certificate;
+  options.http.tls_key = folder + "test_key.pem";
+  options.model_directory = std::string(FATHOM_SOURCE_DIR) + "/models/default";
+  auto server = Server::Listen(options);
+  ASSERT_TRUE(server.ok()) << server.error().message;
+  std::thread thread([&] { EXPECT_TRUE((*server)->Run().ok()); });
+  for (int i = 0; i < 2; ++i) {
+    const std::string response = AskOverTls((*server)->port(), certificate,
+                                            "GET /version HTTP/1.1\r\nHost: localhost\r\n"
+                                            "Connection: close\r\n\r\n");
+    EXPECT_THAT(response, testing::StartsWith("HTTP/1.1 200 OK"));
+    EXPECT_THAT(response, HasSubstr("version"));
+  }
+  (*server)->Stop();
+  thread.join();
+
+  options.http.tls_key = certificate;
+  EXPECT_THAT(Server::Listen(options).error().message, HasSubstr("test_certificate.pem"));
+  options.http.tls_key.clear();
+  EXPECT_THAT(Server::Listen(options).error().message, HasSubstr("TLS"));
 }
 
 TEST(Server, SaysWhyThereIsNoModel) {
