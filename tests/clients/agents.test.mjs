@@ -12,7 +12,7 @@ import { expectCached, key, startServer } from './server.mjs';
 let server, home;
 before(async () => {
   home = mkdtempSync(join(tmpdir(), 'fathom-agent-'));
-  server = await startServer('--context', '200000');
+  server = await startServer(['--context', '200000']);
 });
 after(async () => {
   await server.stop();

@@ -14,7 +14,7 @@ const providers = {
   anthropic: (baseURL) => createAnthropic({ baseURL, apiKey: key }),
 };
 let server;
-before(async () => { server = await startServer('--context', '8000'); });
+before(async () => { server = await startServer(['--context', '8000']); });
 after(() => server.stop());
 
 for (const [name, make] of Object.entries(providers)) {

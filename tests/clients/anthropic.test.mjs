@@ -8,7 +8,7 @@ const thinking = { type: 'enabled', budget_tokens: 1024 };
 const user = (content) => ({ role: 'user', content });
 let server, client;
 before(async () => {
-  server = await startServer('--context', '8000');
+  server = await startServer(['--context', '8000']);
   client = new Anthropic({ baseURL: server.url, apiKey: key, maxRetries: 0 });
 });
 after(() => server.stop());

@@ -7,7 +7,7 @@ const model = 'scripted';
 const user = (content) => ({ role: 'user', content });
 let server, client;
 before(async () => {
-  server = await startServer('--context', '8000');
+  server = await startServer(['--context', '8000']);
   client = new OpenAI({ baseURL: server.url + '/v1', apiKey: key, maxRetries: 0 });
 });
 after(() => server.stop());

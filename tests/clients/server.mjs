@@ -8,13 +8,13 @@ import { createInterface } from 'node:readline';
 const here = (name) => fileURLToPath(new URL(name, import.meta.url));
 export const key = 'key-of-the-tests';
 
-/** A server with `args` on top of the usual ones. */
-export async function startServer(...args) {
+/** A server with `args` on top of the usual ones, which has heartbeats come after `heartbeat` seconds. */
+export async function startServer(args, heartbeat = 0.2) {
   const program = process.env.FATHOM_SCRIPTED_SERVE;
   assert(program, 'FATHOM_SCRIPTED_SERVE names the program to test');
   const process_ = spawn(program, ['serve', '--script', here('script.json'), '--port', '0', '--api-key', key,
     '--model', here('../../models/default'), '--model-name', 'scripted', '--kv-memory', '1G',
-    '--threads', '1', '--heartbeat', '0.2', '--drain', '0', ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+    '--threads', '1', '--heartbeat', heartbeat, '--drain', '0', ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
   const records = [];
   createInterface({ input: process_.stderr }).on('line', (line) => {
     if (line.startsWith('{')) records.push(JSON.parse(line));
