@@ -3,8 +3,8 @@
 # package-lock.json, over loopback. Needs Node 20 with npm, and the npm registry.
 #   tests/clients/run.sh [BUILD]    BUILD: the build's directory; build/release without it
 set -euo pipefail
+build=$(realpath "${1:-$(dirname "$0")/../../build/release}")
 cd "$(dirname "$0")"
-build=$(realpath "${1:-../../build/release}")
 
 # Some clients have optional parts for other systems that not every mirror of the registry has, so
 # that "npm ci" would call the lock file incomplete. Scripts of packages are not needed.
