@@ -69,8 +69,8 @@ void ExpectFailure(const Arguments& arguments, int exit_code, const std::string&
 // ---- The command line
 
 TEST(CommandLine, EveryHelpFitsATerminalAndNamesTheExitCodes) {
-  for (const char* command :
-       {"", "inspect", "cost", "bench", "logits", "synth", "tokenize", "encode"}) {
+  for (const char* command : {"", "inspect", "cost", "bench", "logits", "synth", "eval",
+                              "train-tokenizer", "tokenize", "encode"}) {
     Arguments arguments = {"--help"};
     if (*command != '\0') arguments.insert(arguments.begin(), command);
     const std::string help = RunWell(arguments);
@@ -85,7 +85,8 @@ TEST(CommandLine, EveryHelpFitsATerminalAndNamesTheExitCodes) {
 
 TEST(CommandLine, TheProgramsHelpNamesEveryCommand) {
   const std::string help = RunWell({"-h"});
-  for (const char* command : {"inspect", "cost", "bench", "logits", "synth", "tokenize", "encode"})
+  for (const char* command : {"inspect", "cost", "bench", "logits", "synth", "train", "eval",
+                              "train-tokenizer", "tokenize", "encode"})
     EXPECT_THAT(help, HasSubstr(std::string("\n  ") + command + " "));
   EXPECT_THAT(RunWell({"--version"}), testing::MatchesRegex("fathom [0-9]+\\.[0-9]+\\.[0-9]+\n"));
 }
@@ -97,6 +98,7 @@ TEST(CommandLine, WrongUsageExitsWithTwo) {
   ExpectFailure({"cost", "--frobnicate"}, 2, "unknown option \"--frobnicate\"");
   ExpectFailure({"logits", "--frobnicate"}, 2, "unknown option \"--frobnicate\"");
   ExpectFailure({"cost", "much"}, 2, "unexpected argument \"much\"");
+  ExpectFailure({"eval", "beauty"}, 2, "\"beauty\" is not recall, tools or ppl");
   ExpectFailure({"inspect"}, 2, "DIR is required");
   ExpectFailure({"logits", "--ids", "-"}, 2, "--out is required");
   ExpectFailure({"tokenize", "--model"}, 2, "--model");

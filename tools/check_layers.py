@@ -25,8 +25,10 @@ LEVELS = {
     "api": 7,
     "train": 6,
     "measure": 7,
+    "evaluate": 7,
     "server": 8,
     "cli": 9,
+    "train_cli": 10,
 }
 
 # What `cmake --install` copies: they include one another by bare name, and no room.

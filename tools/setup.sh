@@ -1,18 +1,25 @@
 #!/usr/bin/env bash
 # Installs the Debian 12 packages that are missing. Nothing happens where nothing is missing.
-#   tools/setup.sh         what building, testing and running need
-#   tools/setup.sh --gate  and what .ci/run needs on top: clang, its sanitizers, clang-format
+#   tools/setup.sh          what building and running need
+#   tools/setup.sh --train  and what training and "make test" need on top: LibTorch, OpenBLAS
+#                           (130 MB to fetch, 560 MB on disk)
+#   tools/setup.sh --gate   and what .ci/run needs beyond that: clang, its sanitizers, clang-format
 set -euo pipefail
 
 packages=(make g++ cmake ninja-build pkg-config nlohmann-json3-dev libfmt-dev libpcre2-dev
   libcli11-dev libedit-dev liburing-dev libxxhash-dev libssl-dev
   libboost1.81-dev libtomlplusplus-dev libgtest-dev libgmock-dev)
-if [[ ${1:-} == --gate ]]; then
-  packages+=(git python3 clang clang-format libclang-rt-14-dev)
-elif [[ $# -gt 0 ]]; then
-  echo "setup.sh: unknown argument \"$1\"; there is --gate" >&2
-  exit 2
-fi
+train_packages=(libtorch-dev libopenblas0-pthread)
+gate_packages=(git python3 clang clang-format libclang-rt-14-dev)
+case ${1:-} in
+  '') ;;
+  --train) packages+=("${train_packages[@]}") ;;
+  --gate) packages+=("${train_packages[@]}" "${gate_packages[@]}") ;;
+  *)
+    echo "setup.sh: unknown argument \"$1\"; there are --train and --gate" >&2
+    exit 2
+    ;;
+esac
 
 is_installed() {
   [[ $(dpkg-query --show --showformat='${db:Status-Abbrev}' "$1" 2>/dev/null) == ii* ]]

@@ -51,6 +51,11 @@ class CommandLine {
   /// Adds a command; its options are then added to what is returned.
   CLI::App& Add(const CommandHelp& help, Body body);
 
+  /// Adds a command that gets its arguments as they are, "--help" included.
+  void AddPassing(
+      const CommandHelp& help,
+      std::function<base::Result<ExitCode>(const std::vector<std::string>& arguments)> body);
+
   /// Parses, runs, and reports an error as one line "fathom: ..." on stderr. Returns the exit code.
   int Run(int argc, const char* const* argv);
 

@@ -14,6 +14,9 @@ void AddCostCommand(CommandLine& command_line);
 void AddBenchCommand(CommandLine& command_line);
 void AddLogitsCommand(CommandLine& command_line);
 void AddSynthCommand(CommandLine& command_line);
+void AddTrainCommand(CommandLine& command_line);
+void AddTrainTokenizerCommand(CommandLine& command_line);
+void AddEvalCommand(CommandLine& command_line);
 void AddTokenizeCommand(CommandLine& command_line);
 void AddEncodeCommand(CommandLine& command_line);
 

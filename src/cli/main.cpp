@@ -12,6 +12,9 @@ int main(int argc, char** argv) {
   fathom::cli::AddBenchCommand(command_line);
   fathom::cli::AddLogitsCommand(command_line);
   fathom::cli::AddSynthCommand(command_line);
+  fathom::cli::AddTrainCommand(command_line);
+  fathom::cli::AddEvalCommand(command_line);
+  fathom::cli::AddTrainTokenizerCommand(command_line);
   fathom::cli::AddTokenizeCommand(command_line);
   fathom::cli::AddEncodeCommand(command_line);
   return command_line.Run(argc, argv);

@@ -50,7 +50,8 @@ std::string ProgressBar::FormatLine(uint64_t done, uint64_t total, Clock::time_p
   const double seconds = std::chrono::duration<double>(now - start_).count();
   const double rate = seconds > 0 ? static_cast<double>(done) / seconds : 0;
   const std::string speed = unit_ == Unit::kBytes ? FormatBytes(static_cast<uint64_t>(rate)) + "/s"
-                                                  : fmt::format("{:.1f} tokens/s", rate);
+                            : unit_ == Unit::kTokens ? fmt::format("{:.1f} tokens/s", rate)
+                                                     : fmt::format("{} of {} steps", done, total);
   return fmt::format("{} [{:<{}}] {:3.0f} %  {}", label_, std::string(filled, '#'), kWidth,
                      100 * share, speed);
 }

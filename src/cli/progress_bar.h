@@ -11,7 +11,7 @@ namespace fathom::cli {
 /// Silent where standard error is no terminal.
 class ProgressBar {
  public:
-  enum class Unit : uint8_t { kBytes, kTokens };
+  enum class Unit : uint8_t { kBytes, kTokens, kSteps };
 
   ProgressBar(std::string label, Unit unit);
   ~ProgressBar();

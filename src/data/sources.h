@@ -21,12 +21,12 @@ struct MixtureShares {
 };
 
 struct MixtureOptions {
-  MixtureShares shares;
-  SampleWeights weights;
-  float prose_weight = 0.3f;       ///< of every token of real text
-  double restated = 0.3;           ///< share of recall documents in which facts are restated
-  double several = 0.2;            ///< share of questions that ask for several facts
-  std::vector<std::string> prose;  ///< paragraphs: documents of their own, and filler of others
+  MixtureShares shares{};
+  SampleWeights weights{};
+  float prose_weight = 0.3f;         ///< of every token of real text
+  double restated = 0.3;             ///< share of recall documents in which facts are restated
+  double several = 0.2;              ///< share of questions that ask for several facts
+  std::vector<std::string> prose{};  ///< paragraphs: documents of their own, and filler of others
 };
 
 class Mixture {

@@ -19,15 +19,8 @@ const text::Tokenizer& TestTokenizer() {
   return tokenizer;
 }
 
-MixtureOptions MakeOptions(const MixtureShares& shares, std::vector<std::string> prose) {
-  MixtureOptions options;
-  options.shares = shares;
-  options.prose = std::move(prose);
-  return options;
-}
-
 Mixture MakeMixture(const MixtureShares& shares) {
-  auto mixture = Mixture::Create(TestTokenizer(), MakeOptions(shares, {"Some text."}));
+  auto mixture = Mixture::Create(TestTokenizer(), {.shares = shares, .prose = {"Some text."}});
   EXPECT_TRUE(mixture.ok()) << mixture.error().message;
   return std::move(mixture).value();
 }
@@ -87,8 +80,8 @@ TEST(MixtureTest, FillsLongSamplesWithOneDocument) {
 }
 
 TEST(MixtureTest, NeedsSomethingToMix) {
-  EXPECT_FALSE(Mixture::Create(TestTokenizer(), MakeOptions({.recall = 0}, {"Some text."})).ok());
-  EXPECT_FALSE(Mixture::Create(TestTokenizer(), MakeOptions({.recall = 0, .prose = 1}, {})).ok());
+  EXPECT_FALSE(Mixture::Create(TestTokenizer(), {.shares = {.recall = 0}}).ok());
+  EXPECT_FALSE(Mixture::Create(TestTokenizer(), {.shares = {.recall = 0, .prose = 1}}).ok());
 }
 
 }  // namespace

@@ -22,7 +22,7 @@ namespace {
 using Tensors = std::vector<at::Tensor>;
 using Function = std::function<at::Tensor(const Tensors&)>;
 
-at::Tensor Random(at::IntArrayRef shape, uint64_t seed) {
+at::Tensor RandomDoubles(at::IntArrayRef shape, uint64_t seed) {
   at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(seed);
   return at::normal(0, 1, shape, generator).to(at::kDouble);
 }
@@ -45,7 +45,7 @@ void ExpectGradients(const Function& f, Tensors inputs) {
   constexpr int64_t kElements = 24;
   const Function weighted = [&](const Tensors& in) {
     const at::Tensor out = f(in);
-    return (out * Random(out.sizes(), 99)).sum();
+    return (out * RandomDoubles(out.sizes(), 99)).sum();
   };
   for (at::Tensor& t : inputs) t.requires_grad_(true);
   const Tensors grads = torch::autograd::grad({weighted(inputs)}, inputs);
@@ -61,39 +61,39 @@ void ExpectGradients(const Function& f, Tensors inputs) {
 
 TEST(Gradient, RmsNorm) {
   ExpectGradients([](const Tensors& in) { return RmsNorm(in[0], in[1], 1e-6); },
-                  {Random({3, 2, 10}, 1), Random({10}, 2)});
+                  {RandomDoubles({3, 2, 10}, 1), RandomDoubles({10}, 2)});
   ExpectGradients([](const Tensors& in) { return RmsNorm(in[0], {}, 1e-6); },
-                  {Random({3, 2, 10}, 3)});
+                  {RandomDoubles({3, 2, 10}, 3)});
 }
 
 TEST(Gradient, Rotate) {
-  const at::Tensor angle = Random({2, 3, 4}, 1);
+  const at::Tensor angle = RandomDoubles({2, 3, 4}, 1);
   const Rotation rotation = {angle.cos(), angle.sin()};
   for (const Turn turn : {Turn::kForward, Turn::kBack})
     ExpectGradients([&](const Tensors& in) { return Rotate(in[0], rotation, turn); },
-                    {Random({2, 3, 2, 12}, 2)});
+                    {RandomDoubles({2, 3, 2, 12}, 2)});
 }
 
 TEST(Gradient, Sinkhorn) {
   ExpectGradients([](const Tensors& in) { return Sinkhorn(in[0], 20, 1e-6); },
-                  {Random({2, 3, 4, 4}, 1)});
+                  {RandomDoubles({2, 3, 4, 4}, 1)});
 }
 
 TEST(Gradient, Streams) {
   ExpectGradients([](const Tensors& in) { return SumStreams(in[0], in[1]); },
-                  {Random({2, 3, 4, 5}, 1), Random({2, 3, 4}, 2)});
+                  {RandomDoubles({2, 3, 4, 5}, 1), RandomDoubles({2, 3, 4}, 2)});
   ExpectGradients(
       [](const Tensors& in) {
         return HyperConnection::Leave(in[0], in[1], {{}, in[2], in[3]});
       },
-      {Random({2, 3, 4, 5}, 1), Random({2, 3, 5}, 2), Random({2, 3, 4}, 3),
-       Random({2, 3, 4, 4}, 4)});
+      {RandomDoubles({2, 3, 4, 5}, 1), RandomDoubles({2, 3, 5}, 2), RandomDoubles({2, 3, 4}, 3),
+       RandomDoubles({2, 3, 4, 4}, 4)});
 }
 
 TEST(Gradient, Recompute) {
   const Function f = [](const Tensors& in) { return (in[0] * in[1]).sin(); };
   ExpectGradients([&](const Tensors& in) { return Recompute(f, in); },
-                  {Random({3, 4}, 1), Random({4}, 2)});
+                  {RandomDoubles({3, 4}, 1), RandomDoubles({4}, 2)});
 }
 
 // Rows of the HCA layer need 128 tokens; three pieces of attention would need thousands.
@@ -106,7 +106,7 @@ struct DoubleModel {
     uint64_t seed = 100;
     for (const Parameter& p : table.parameters())
       if (p.kind != model::TensorKind::kMatrix)
-        p.value.add_(Random(p.value.sizes(), ++seed).to(at::kFloat), 0.2);
+        p.value.add_(RandomDoubles(p.value.sizes(), ++seed).to(at::kFloat), 0.2);
     for (const Parameter& p : table.parameters()) {
       at::Tensor value = p.value;
       value.set_data(p.value.to(at::kDouble));
@@ -139,8 +139,8 @@ struct DoubleModel {
     const at::Tensor hidden = model->Hidden(streams);
     const at::Tensor mtp = model->MtpHidden(streams, next, pass);
     Losses losses;
-    losses.model = (model->Logits(hidden).log_softmax(-1) * Random({96}, 1)).mean() +
-                   (model->Logits(mtp).log_softmax(-1) * Random({96}, 2)).mean();
+    losses.model = (model->Logits(hidden).log_softmax(-1) * RandomDoubles({96}, 1)).mean() +
+                   (model->Logits(mtp).log_softmax(-1) * RandomDoubles({96}, 2)).mean();
     for (const at::Tensor& term : pass.balance_losses) losses.model = losses.model + term;
     losses.indexers = at::stack(pass.indexer_losses).sum();
     return losses;
@@ -180,7 +180,7 @@ TEST_P(ModelGradient, AgreesWithSlopes) {
       gradient = 0;
       uint64_t seed = 1;
       for (const Parameter* p : parameters) {
-        const at::Tensor direction = Random(p->value.sizes(), ++seed);
+        const at::Tensor direction = RandomDoubles(p->value.sizes(), ++seed);
         gradient += (p->value.grad() * direction).sum().item<double>();
         p->value.data().add_(direction, step);
       }

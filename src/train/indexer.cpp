@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <functional>
+#include <limits>
 #include <vector>
 
 #include "train/rows.h"
@@ -19,6 +20,10 @@ void SelectRow(const float* scores, int64_t visible, int64_t count, std::vector<
     return;
   }
   scratch.assign(scores, scores + visible);
+  // A training that comes apart shall end with its error, not in a sort without an order.
+  std::replace_if(
+      scratch.begin(), scratch.end(), [](float score) { return std::isnan(score); },
+      -std::numeric_limits<float>::infinity());
   std::nth_element(scratch.begin(), scratch.begin() + (count - 1), scratch.end(), std::greater<>());
   const float threshold = scratch[static_cast<size_t>(count - 1)];
   int64_t ties = count - std::count_if(scratch.begin(), scratch.begin() + count,

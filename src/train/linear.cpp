@@ -4,8 +4,7 @@ namespace fathom::train {
 
 at::Tensor Linear::Weight(const Rounding& rounding) const {
   at::Tensor weight = value_;
-  if (adapter_.up.defined())
-    weight = weight + at::matmul(adapter_.up, adapter_.down) * adapter_.scale;
+  if (adapter_.up.defined()) weight = weight + at::matmul(adapter_.up, adapter_.down);
   if (!rounding.linears || !is_quantized()) return weight;
   return format_ == model::WeightFormat::kE4m3 ? RoundE4m3Weight(weight) : RoundE2m1Weight(weight);
 }

@@ -7,29 +7,19 @@
 
 namespace fathom::train {
 
-/// An adapter: the matrix counts as value + scale * (up x down). Undefined: none.
-struct LowRank {
-  at::Tensor down;  ///< [.., rank, cols]
-  at::Tensor up;    ///< [.., rows, rank]
-  double scale = 1;
-};
-
 /// y = x W^T, for one matrix [rows, cols] or a stack of them. FP8 and FP4 matrices and their inputs
 /// are rounded where the rounding says so; other formats never are.
 class Linear {
  public:
   Linear() = default;
   explicit Linear(const Parameter& parameter)
-      : value_(parameter.value), format_(parameter.format) {}
+      : value_(parameter.value), format_(parameter.format), adapter_(parameter.adapter) {}
 
   /// As rounded, with the adapter.
   at::Tensor Weight(const Rounding& rounding) const;
   at::Tensor Input(const at::Tensor& x, const Rounding& rounding) const;
   /// REQUIRES: no stack.
   at::Tensor Apply(const at::Tensor& x, const Rounding& rounding) const;
-
-  void Attach(LowRank adapter) { adapter_ = std::move(adapter); }
-  const at::Tensor& value() const { return value_; }
 
  private:
   bool is_quantized() const {

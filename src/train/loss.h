@@ -1,6 +1,7 @@
 // What a training step makes smaller.
 #pragma once
 
+#include "train/curves.h"
 #include "train/model.h"
 #include "train/pass.h"
 #include "train/torch.h"
@@ -18,14 +19,6 @@ struct LossOptions {
   double mtp = 0.3;       ///< weight of the MTP block's predictions
   double indexer = 1;     ///< of the indexers' divergence, the mean of the layers
   double balance = 1e-4;  ///< of the imbalance within sequences, the sum of the layers
-};
-
-/// Means over what counts; nats.
-struct LossValues {
-  double next_token = 0;
-  double mtp = 0;
-  double indexer = 0;
-  double accuracy = 0;  ///< share of the tokens of full weight that are the likeliest
 };
 
 struct Loss {

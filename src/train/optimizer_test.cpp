@@ -39,7 +39,7 @@ TEST(Muon, KeepsSingularVectors) {
 
 TEST(Muon, MovesByTheStatedRootMeanSquare) {
   at::Tensor value = at::zeros({4, 32, 64}).requires_grad_(true);
-  Muon muon({{"m", value, model::TensorKind::kMatrix, {}}});
+  Muon muon({{"m", value, model::TensorKind::kMatrix, {}, {}}});
   (value * Random({4, 32, 64}, 3)).sum().backward();
   muon.Step(0.5);
   EXPECT_NEAR(value.detach().square().mean().sqrt().item<double>(), 0.5 * 0.18, 0.02);
@@ -48,7 +48,7 @@ TEST(Muon, MovesByTheStatedRootMeanSquare) {
 
 TEST(Adamw, FollowsItsFormula) {
   at::Tensor value = at::ones({2, 2}).requires_grad_(true);
-  Adamw adamw({{"w", value, model::TensorKind::kMatrix, {}}}, {.max_norm = 1e9});
+  Adamw adamw({{"w", value, model::TensorKind::kMatrix, {}, {}}}, {.max_norm = 1e9});
   double w = 1, m = 0, v = 0;
   for (int step = 1; step <= 3; ++step) {
     const double g = step * 0.5;
@@ -97,13 +97,13 @@ TEST(Optimizer, LearnsABatch) {
   }
   const Model model(table);
   Optimizer optimizer(table);
-  constexpr int64_t kTokens = 32;
+  constexpr int64_t kLength = 32;
   at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(1);
-  const Batch batch = {at::randint(2, 96, {2, kTokens + 1}, generator, at::kLong),
-                       at::ones({2, kTokens + 1}), at::arange(kTokens).expand({2, -1})};
+  const Batch batch = {at::randint(2, 96, {2, kLength + 1}, generator, at::kLong),
+                       at::ones({2, kLength + 1}), at::arange(kLength).expand({2, -1})};
   double first = 0, last = 0;
   for (int step = 0; step < 8; ++step) {
-    Pass pass = model.Begin(batch.tokens.slice(1, 0, kTokens), batch.positions,
+    Pass pass = model.Begin(batch.tokens.slice(1, 0, kLength), batch.positions,
                             {.rounding = kEveryRounding, .with_losses = true});
     const Loss loss = ComputeLoss(model, batch, {}, pass);
     loss.total.backward();

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "model/config.h"
@@ -13,6 +14,12 @@
 
 namespace fathom::train {
 
+/// An adapter: the matrix counts as value + up x down. Undefined: none.
+struct LowRank {
+  at::Tensor down;  ///< [.., rank, cols]
+  at::Tensor up;    ///< [.., rows, rank]
+};
+
 /// A leaf of the gradient's graph. A matrix of every routed expert of a layer is one parameter
 /// [experts, rows, cols], so that experts of a shape are computed and optimised side by side.
 struct Parameter {
@@ -20,6 +27,7 @@ struct Parameter {
   at::Tensor value;  ///< float32
   model::TensorKind kind = model::TensorKind::kMatrix;
   model::WeightFormat format = model::WeightFormat::kF32;  ///< of a matrix
+  LowRank adapter{};                                       ///< of a matrix
 };
 
 /// A tensor of the checkpoint (scales apart, which follow from their matrix) and where its values
@@ -50,6 +58,11 @@ class ParameterTable {
 
   const std::vector<Parameter>& parameters() const { return parameters_; }
   const std::vector<StoredSlot>& slots() const { return slots_; }
+
+  /// Models that are made from now on compute with the adapter. `parameter`: index in parameters().
+  void Attach(size_t parameter, LowRank adapter) {
+    parameters_[parameter].adapter = std::move(adapter);
+  }
 
  private:
   void AddOwn(size_t slot);

@@ -1,0 +1,79 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <numeric>
+
+#include "evaluate/heat_map.h"
+#include "evaluate/perplexity.h"
+#include "evaluate/recall_eval.h"
+#include "evaluate/tools_eval.h"
+
+namespace fathom::evaluate {
+namespace {
+
+const std::string kModel = std::string(FATHOM_SOURCE_DIR) + "/models/default";
+
+Examinee OpenModel() {
+  auto examinee = Examinee::Open(kModel, {.threads = 2});
+  EXPECT_TRUE(examinee.ok()) << examinee.error().message;
+  return std::move(examinee).value();
+}
+
+// The bundled model looks facts up in short texts.
+TEST(RecallEvalTest, CountsByDepth) {
+  Examinee examinee = OpenModel();
+  const RecallEvalOptions options = {.contexts = {768}, .samples = 2, .facts = 10, .seed = 3};
+  int64_t last = 0;
+  const auto rows = EvaluateRecall(examinee, options, [&](int64_t done, int64_t total) {
+    EXPECT_EQ(total, 20);
+    last = done;
+  });
+  ASSERT_TRUE(rows.ok()) << rows.error().message;
+  EXPECT_EQ(last, 20);
+  int64_t correct = 0, total = 0;
+  double depth = -1;
+  for (const RecallRow& row : *rows) {
+    EXPECT_GT(row.depth, depth);
+    depth = row.depth;
+    correct += row.correct;
+    total += row.total;
+  }
+  EXPECT_EQ(total, 20);
+  EXPECT_GE(correct, 15);
+}
+
+TEST(RecallEvalTest, RefusesWhatDoesNotFit) {
+  Examinee examinee = OpenModel();
+  const auto tiny = EvaluateRecall(examinee, {.contexts = {64}, .facts = 40}, {});
+  ASSERT_FALSE(tiny.ok());
+  EXPECT_EQ(tiny.error().message, "a context of 64 tokens is too short for 40 facts");
+  const auto many = EvaluateRecall(examinee, {.facts = 4, .needles = 8}, {});
+  ASSERT_FALSE(many.ok());
+  EXPECT_THAT(many.error().message, ::testing::HasSubstr("8 needles"));
+}
+
+TEST(PerplexityTest, IsLowerForWhatWasLearnt) {
+  base::ThreadPool pool(2);
+  const auto known = MeasurePerplexity(kModel, {"The code of saddle amber is 1729.\n"}, pool);
+  const auto unknown = MeasurePerplexity(kModel, {"ZQXJ#KV WQZ!PTRX&YY JQKX %%~"}, pool);
+  ASSERT_TRUE(known.ok()) << known.error().message;
+  ASSERT_TRUE(unknown.ok());
+  EXPECT_LT(known->perplexity, 0.5 * unknown->perplexity);
+  EXPECT_FALSE(MeasurePerplexity(kModel, {""}, pool).ok());
+}
+
+TEST(HeatMapTest, ShowsEveryCell) {
+  const std::string svg = DrawHeatMap({.title = "a < b & c",
+                                       .column_title = "tokens",
+                                       .row_title = "depth",
+                                       .columns = {"1K", "4K"},
+                                       .rows = {"0 %"},
+                                       .shares = {{0.25, -1}}});
+  EXPECT_THAT(svg, ::testing::HasSubstr("a &lt; b &amp; c"));
+  EXPECT_THAT(svg, ::testing::HasSubstr(">25</text>"));
+  EXPECT_THAT(svg, ::testing::HasSubstr("#eeeeee"));
+  EXPECT_TRUE(svg.ends_with("</svg>\n"));
+}
+
+}  // namespace
+}  // namespace fathom::evaluate

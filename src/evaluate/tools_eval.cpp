@@ -1,0 +1,119 @@
+#include "evaluate/tools_eval.h"
+
+#include <algorithm>
+#include <string>
+#include <string_view>
+
+#include "data/random.h"
+#include "data/tool_session.h"
+#include "text/completion_parser.h"
+#include "text/json.h"
+
+namespace fathom::evaluate {
+namespace {
+
+constexpr int64_t kStepTokens = 256;
+
+// JSON with its keys in order: two spellings of one value become the same.
+text::Json SortKeys(const text::Json& value) {
+  if (const auto* object = value.AsObject()) {
+    text::Json::Object sorted;
+    for (const auto& [key, member] : *object) sorted.emplace_back(key, SortKeys(member));
+    std::sort(sorted.begin(), sorted.end(),
+              [](const auto& a, const auto& b) { return a.first < b.first; });
+    return text::Json(std::move(sorted));
+  }
+  if (const auto* array = value.AsArray()) {
+    text::Json::Array elements;
+    for (const text::Json& element : *array) elements.push_back(SortKeys(element));
+    return text::Json(std::move(elements));
+  }
+  return value;
+}
+
+bool IsSameJson(std::string_view a, std::string_view b) {
+  const auto left = text::ReadJson(a, "a");
+  const auto right = text::ReadJson(b, "b");
+  return left.ok() && right.ok() &&
+         text::PrintJson(SortKeys(*left)) == text::PrintJson(SortKeys(*right));
+}
+
+std::string_view Trim(std::string_view text) {
+  constexpr std::string_view kSpace = " \n\t\r";
+  const size_t begin = text.find_first_not_of(kSpace);
+  if (begin == std::string_view::npos) return {};
+  return text.substr(begin, text.find_last_not_of(kSpace) - begin + 1);
+}
+
+bool IsWellFormed(const text::Completion& said) {
+  return said.problems.empty() &&
+         std::all_of(said.tool_calls.begin(), said.tool_calls.end(),
+                     [](const text::CompletedCall& call) { return call.is_complete; });
+}
+
+bool HasCalls(const text::Completion& said, const std::vector<text::ToolCall>& expected) {
+  return std::equal(
+      said.tool_calls.begin(), said.tool_calls.end(), expected.begin(), expected.end(),
+      [](const text::CompletedCall& call, const text::ToolCall& wanted) {
+        return call.name == wanted.name && IsSameJson(call.arguments, wanted.arguments);
+      });
+}
+
+base::Result<text::Completion> TakeStep(Examinee& examinee, const data::ToolSession& session,
+                                        size_t turn, size_t step) {
+  FATHOM_ASSIGN(const auto prompt, examinee.Encode(data::ConversationBefore(session, turn, step),
+                                                   text::ThinkingEffort::kHigh));
+  FATHOM_ASSIGN(const std::string answer, examinee.Answer(prompt, kStepTokens));
+  return text::ParseCompletion(answer, {.starts_in_reasoning = true});
+}
+
+base::Status TakeTurn(Examinee& examinee, const data::ToolSession& session, size_t turn,
+                      ToolsRow& row) {
+  const data::ToolTurn& expected = session.turns[turn];
+  bool is_well_formed = true;
+  bool is_right_call = true;
+  for (size_t step = 0; step < expected.steps.size(); ++step) {
+    FATHOM_ASSIGN(const auto said, TakeStep(examinee, session, turn, step));
+    is_well_formed &= IsWellFormed(said);
+    is_right_call &= HasCalls(said, expected.steps[step].calls);
+  }
+  FATHOM_ASSIGN(const auto said, TakeStep(examinee, session, turn, expected.steps.size()));
+  is_well_formed &= IsWellFormed(said);
+  is_right_call &= said.tool_calls.empty();
+  row.well_formed += is_well_formed ? 1 : 0;
+  row.right_call += is_right_call ? 1 : 0;
+  row.right_answer += is_right_call && Trim(said.content) == expected.answer ? 1 : 0;
+  ++row.total;
+  return {};
+}
+
+}  // namespace
+
+base::Result<std::vector<ToolsRow>> EvaluateTools(Examinee& examinee,
+                                                  const ToolsEvalOptions& options,
+                                                  const EvalProgress& progress) {
+  int64_t total = 0;
+  for (const int64_t turns : options.turns) total += turns * options.samples;
+  int64_t done = 0;
+  std::vector<ToolsRow> rows;
+  for (const int64_t turns : options.turns) {
+    const size_t first = rows.size();
+    for (int64_t turn = 1; turn <= turns; ++turn) {
+      rows.emplace_back();
+      rows.back().turns = turns;
+      rows.back().turn = turn;
+    }
+    for (int64_t sample = 0; sample < options.samples; ++sample) {
+      const uint64_t seed = data::MixSeed(options.seed, static_cast<uint64_t>(sample));
+      const data::ToolSession session = data::MakeToolSession({.seed = seed, .turns = turns});
+      examinee.Reset();
+      for (size_t turn = 0; turn < session.turns.size(); ++turn) {
+        FATHOM_TRY(TakeTurn(examinee, session, turn, rows[first + turn]));
+        if (progress) progress(++done, total);
+      }
+    }
+  }
+  return rows;
+}
+
+}  // namespace fathom::evaluate

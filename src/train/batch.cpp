@@ -1,0 +1,59 @@
+#include "train/batch.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "data/random.h"
+
+namespace fathom::train {
+namespace {
+
+// Of the longest block that a compressor sees.
+constexpr int64_t kBlock = 128;
+
+base::Result<Batch> MakeBatch(const Stage& stage, const data::Mixture& mixture, int64_t sequences,
+                              uint64_t seed) {
+  const int64_t length = stage.length + 1;
+  Batch batch = {at::empty({sequences, length}, at::kLong), at::empty({sequences, length}),
+                 at::empty({sequences, stage.length}, at::kLong)};
+  for (int64_t i = 0; i < sequences; ++i) {
+    const uint64_t own = data::MixSeed(seed, static_cast<uint64_t>(i));
+    FATHOM_ASSIGN(const data::Sample sample, mixture.Make(own, length));
+    std::copy(sample.tokens.begin(), sample.tokens.end(), batch.tokens[i].data_ptr<int64_t>());
+    std::copy(sample.weights.begin(), sample.weights.end(), batch.weights[i].data_ptr<float>());
+    batch.positions[i].copy_(MakePositions(stage.length, stage.positions, kBlock, own));
+  }
+  return batch;
+}
+
+}  // namespace
+
+at::Tensor MakePositions(int64_t length, int64_t reach, int64_t grain, uint64_t seed) {
+  at::Tensor positions = at::arange(length, at::kLong);
+  const int64_t places = (length - 1) / grain;
+  const int64_t most = (reach - length) / grain;
+  if (places == 0 || most < 1) return positions;
+  data::Random random(seed);
+  const int64_t place = random.Between(1, places) * grain;
+  const double size = std::pow(static_cast<double>(most), random.Uniform());
+  positions.slice(0, place).add_(static_cast<int64_t>(size) * grain);
+  return positions;
+}
+
+base::Result<std::vector<Batch>> MakeStep(const Recipe& recipe, const data::Mixture& mixture,
+                                          int64_t step) {
+  const Stage& stage = *FindStep(recipe, step).stage;
+  const uint64_t seed = data::MixSeed(recipe.seed, static_cast<uint64_t>(step));
+  const int64_t most = std::max<int64_t>(1, recipe.batch_tokens / stage.length);
+  std::vector<Batch> batches;
+  for (int64_t left = std::max<int64_t>(1, stage.step_tokens / stage.length); left > 0;) {
+    const int64_t sequences = std::min(left, most);
+    FATHOM_ASSIGN(Batch batch, MakeBatch(stage, mixture, sequences,
+                                         data::MixSeed(seed, static_cast<uint64_t>(left))));
+    batches.push_back(std::move(batch));
+    left -= sequences;
+  }
+  return batches;
+}
+
+}  // namespace fathom::train

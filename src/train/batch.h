@@ -1,0 +1,26 @@
+// The sequences of a step.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "base/result.h"
+#include "data/sources.h"
+#include "train/loss.h"
+#include "train/recipe.h"
+
+namespace fathom::train {
+
+/// The batches that make up a step, each of at most recipe.batch_tokens tokens or one sequence.
+/// They depend on the recipe and the number of the step alone: a training that goes on after a stop
+/// sees what it would have seen.
+base::Result<std::vector<Batch>> MakeStep(const Recipe& recipe, const data::Mixture& mixture,
+                                          int64_t step);
+
+/// Positions [length] from 0, with a gap before a random multiple of `grain` if they shall reach
+/// `reach` > length: its size is log-uniform, and a multiple of `grain` as well, so that no block
+/// that a compressor sees is torn. Tokens behind the gap see the rows before it as those of a text
+/// that is so much longer.
+at::Tensor MakePositions(int64_t length, int64_t reach, int64_t grain, uint64_t seed);
+
+}  // namespace fathom::train

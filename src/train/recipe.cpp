@@ -1,0 +1,206 @@
+#include "train/recipe.h"
+
+#include <toml++/toml.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <limits>
+#include <optional>
+#include <set>
+#include <utility>
+
+namespace fathom::train {
+namespace {
+
+// Of every integer: sums and products of two stay far from the end of their type.
+constexpr int64_t kMost = int64_t{1} << 30;
+
+// Reads the keys of one table. The first error stays; at the end, keys that nobody read are one.
+class TableReader {
+ public:
+  TableReader(const toml::table& table, std::string where)
+      : table_(table), where_(std::move(where)) {}
+
+  void Integer(std::string_view key, int64_t least, int64_t& value, bool required = false) {
+    const toml::node* node = Find(key, required);
+    if (node == nullptr) return;
+    const auto found = node->value_exact<int64_t>();
+    if (!found || *found < least || *found > kMost)
+      return Fail(key, fmt::format("expected an integer from {} to {}", least, kMost));
+    value = *found;
+  }
+
+  void Number(std::string_view key, double& value) {
+    const toml::node* node = Find(key, false);
+    if (node == nullptr) return;
+    const auto found = node->value<double>();
+    if (!found || !node->is_number() || !std::isfinite(*found) || *found < 0)
+      return Fail(key, "expected a number of at least 0");
+    value = *found;
+  }
+
+  void Boolean(std::string_view key, bool& value) {
+    const toml::node* node = Find(key, false);
+    if (node == nullptr) return;
+    if (!node->is_boolean()) return Fail(key, "expected true or false");
+    value = *node->value<bool>();
+  }
+
+  void Text(std::string_view key, std::string& value) {
+    const toml::node* node = Find(key, true);
+    if (node == nullptr) return;
+    if (!node->is_string()) return Fail(key, "expected a text");
+    value = *node->value<std::string>();
+  }
+
+  void Texts(std::string_view key, std::vector<std::string>& values) {
+    const toml::node* node = Find(key, false);
+    if (node == nullptr) return;
+    const toml::array* array = node->as_array();
+    if (array == nullptr) return Fail(key, "expected a list of texts");
+    for (const toml::node& element : *array) {
+      if (!element.is_string()) return Fail(key, "expected a list of texts");
+      values.push_back(*element.value<std::string>());
+    }
+  }
+
+  const toml::node* Find(std::string_view key, bool required) {
+    read_.insert(std::string(key));
+    const toml::node* node = table_.get(key);
+    if (node == nullptr && required) Fail(key, "is missing");
+    return node;
+  }
+
+  void Fail(std::string_view key, std::string_view what) {
+    if (!error_) error_ = base::MakeError("{}{}: {}", where_, key, what);
+  }
+
+  base::Status Finish() {
+    for (const auto& [key, value] : table_)
+      if (!read_.contains(std::string(key.str()))) Fail(key.str(), "is no key of a recipe");
+    return error_ ? base::Status(*error_) : base::Status();
+  }
+
+ private:
+  const toml::table& table_;
+  std::string where_;
+  std::set<std::string> read_;
+  std::optional<base::Error> error_;
+};
+
+base::Result<Stage> ReadStage(const toml::table& table, const std::string& where) {
+  Stage stage;
+  TableReader reader(table, where);
+  reader.Integer("steps", 1, stage.steps, true);
+  reader.Integer("length", 8, stage.length, true);
+  reader.Integer("step_tokens", 1, stage.step_tokens, true);
+  reader.Boolean("sparse", stage.sparse);
+  reader.Boolean("rounding", stage.rounding);
+  reader.Number("rate", stage.rate);
+  stage.rate_end = stage.rate;
+  reader.Number("rate_end", stage.rate_end);
+  reader.Number("mtp", stage.mtp);
+  reader.Integer("positions", 0, stage.positions);
+  reader.Number("recall", stage.shares.recall);
+  reader.Number("tools", stage.shares.tools);
+  reader.Number("chat", stage.shares.chat);
+  reader.Number("prose", stage.shares.prose);
+  FATHOM_TRY(reader.Finish());
+  return stage;
+}
+
+base::Status ReadStages(const toml::node* node, const std::string& source, Recipe& recipe) {
+  const toml::array* stages = node == nullptr ? nullptr : node->as_array();
+  if (stages == nullptr || stages->empty())
+    return base::MakeError("{}: stage: expected at least one [[stage]]", source);
+  for (size_t i = 0; i < stages->size(); ++i) {
+    const std::string where = fmt::format("{}: stage {}: ", source, i + 1);
+    const toml::table* table = stages->get(i)->as_table();
+    if (table == nullptr) return base::MakeError("{}expected a table", where);
+    FATHOM_ASSIGN(Stage stage, ReadStage(*table, where));
+    recipe.stages.push_back(stage);
+  }
+  return {};
+}
+
+base::Status ReadData(const toml::node* node, const std::string& source, Recipe& recipe) {
+  if (node == nullptr) return {};
+  const toml::table* table = node->as_table();
+  if (table == nullptr) return base::MakeError("{}: data: expected a table", source);
+  TableReader reader(*table, source + ": data: ");
+  double context = recipe.mixture.weights.context;
+  double prose_weight = recipe.mixture.prose_weight;
+  reader.Number("context_weight", context);
+  reader.Number("prose_weight", prose_weight);
+  reader.Number("restated", recipe.mixture.restated);
+  reader.Number("several", recipe.mixture.several);
+  reader.Texts("prose", recipe.prose);
+  recipe.mixture.weights.context = static_cast<float>(context);
+  recipe.mixture.prose_weight = static_cast<float>(prose_weight);
+  return reader.Finish();
+}
+
+base::Result<Recipe> ReadRecipe(const toml::table& table, const std::string& source) {
+  Recipe recipe;
+  TableReader reader(table, source + ": ");
+  reader.Text("model", recipe.model);
+  reader.Text("tokenizer", recipe.tokenizer);
+  int64_t seed = 1;
+  reader.Integer("seed", 0, seed);
+  recipe.seed = static_cast<uint64_t>(seed);
+  reader.Number("muon_rate", recipe.muon_rate);
+  reader.Number("adamw_rate", recipe.adamw_rate);
+  reader.Integer("warmup_steps", 0, recipe.warmup_steps);
+  reader.Number("indexer", recipe.indexer);
+  reader.Number("balance", recipe.balance);
+  reader.Number("bias_rate", recipe.bias_rate);
+  reader.Integer("dense_every", 0, recipe.dense_every);
+  reader.Integer("batch_tokens", 1, recipe.batch_tokens);
+  reader.Integer("save_steps", 1, recipe.save_steps);
+  const toml::node* data = reader.Find("data", false);
+  const toml::node* stages = reader.Find("stage", false);
+  FATHOM_TRY(reader.Finish());
+  FATHOM_TRY(ReadData(data, source, recipe));
+  FATHOM_TRY(ReadStages(stages, source, recipe));
+  const auto directory = std::filesystem::path(source).parent_path();
+  const auto resolve = [&](std::string& path) { path = (directory / path).string(); };
+  resolve(recipe.model);
+  resolve(recipe.tokenizer);
+  std::for_each(recipe.prose.begin(), recipe.prose.end(), resolve);
+  return recipe;
+}
+
+}  // namespace
+
+int64_t Recipe::steps() const {
+  int64_t sum = 0;
+  for (const Stage& stage : stages) sum += stage.steps;
+  return sum;
+}
+
+StepPlace FindStep(const Recipe& recipe, int64_t step) {
+  StepPlace place;
+  int64_t within = step;
+  while (within >= recipe.stages[static_cast<size_t>(place.index)].steps)
+    within -= recipe.stages[static_cast<size_t>(place.index++)].steps;
+  const Stage& stage = recipe.stages[static_cast<size_t>(place.index)];
+  const double share = static_cast<double>(within) / static_cast<double>(stage.steps);
+  const double warmup =
+      static_cast<double>(step + 1) / static_cast<double>(recipe.warmup_steps + 1);
+  place.stage = &stage;
+  place.rate = (stage.rate + (stage.rate_end - stage.rate) * share) * std::min(warmup, 1.0);
+  return place;
+}
+
+base::Result<Recipe> ParseRecipe(std::string_view text, const std::string& source) {
+  try {
+    return ReadRecipe(toml::parse(text), source);
+  } catch (const toml::parse_error& error) {
+    const auto& at = error.source().begin;
+    return base::MakeError("{}: line {}, column {}: {}", source, at.line, at.column,
+                           error.description());
+  }
+}
+
+}  // namespace fathom::train

@@ -1,0 +1,65 @@
+// What a training does, as its file says.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "data/sources.h"
+
+namespace fathom::train {
+
+/// A part of a training in which nothing changes but the learning rate.
+struct Stage {
+  int64_t steps = 0;
+  int64_t length = 0;       ///< tokens of a sequence
+  int64_t step_tokens = 0;  ///< tokens of a step: so many sequences, at least one
+  bool sparse = true;       ///< CSA layers attend to what the indexer picks; false: to all rows
+  bool rounding = false;    ///< the quantisation points are in the loop
+  double rate = 1;          ///< factor of the learning rates at the beginning ...
+  double rate_end = 1;      ///< ... and at the end, straight between
+  double mtp = 0.3;         ///< weight of the MTP block's loss
+  /// Positions reach so far: sequences longer than this many tokens are imitated by a gap in the
+  /// positions of shorter ones. 0: no gap.
+  int64_t positions = 0;
+  data::MixtureShares shares;
+};
+
+/// A whole training.
+struct Recipe {
+  std::string model;      ///< path of the config.json
+  std::string tokenizer;  ///< path of the tokenizer.json
+  uint64_t seed = 1;
+  double muon_rate = 0.02;
+  double adamw_rate = 0.003;
+  int64_t warmup_steps = 50;  ///< in which the rates grow from 0
+  double indexer = 1;         ///< weights of losses: LossOptions
+  double balance = 1e-4;
+  double bias_rate = 0.001;        ///< UpdateBias
+  int64_t dense_every = 4;         ///< PassOptions
+  int64_t batch_tokens = 8192;     ///< most tokens that are computed at once
+  int64_t save_steps = 100;        ///< between states that a stopped training goes on from
+  std::vector<std::string> prose;  ///< text files or directories of them: ReadProse
+  data::MixtureOptions mixture;    ///< without shares and prose
+  std::vector<Stage> stages;
+
+  int64_t steps() const;
+};
+
+/// Where a step lies.
+struct StepPlace {
+  const Stage* stage = nullptr;
+  int64_t index = 0;  ///< of the stage
+  double rate = 1;    ///< factor of the learning rates
+};
+
+/// REQUIRES: 0 <= step < recipe.steps().
+StepPlace FindStep(const Recipe& recipe, int64_t step);
+
+/// Reads the text of a recipe (TOML). Paths in it are relative to the directory of `source`. Errors
+/// name `source` and the key, or the line where it is not TOML; keys that mean nothing are errors.
+base::Result<Recipe> ParseRecipe(std::string_view toml, const std::string& source);
+
+}  // namespace fathom::train

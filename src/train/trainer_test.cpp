@@ -1,0 +1,115 @@
+#include "train/trainer.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <string>
+
+#include "train/recipe.h"
+#include "train/training_folder_testing.h"
+
+namespace fathom::train {
+namespace {
+
+class TrainerTest : public ::testing::Test {
+ protected:
+  // Trains in OUT until it is done, or stops after so many steps of this call.
+  base::Result<TrainingEnd> Run(const std::string& out, int steps = 1000) const {
+    return Train({.recipe = folder_ / "recipe.toml", .out = folder_ / out},
+                 [&](const StepReport&) { return --steps > 0; });
+  }
+
+  TrainingFolder folder_;
+};
+
+// Stopped and started again, a training ends with the same bits.
+TEST_F(TrainerTest, ResumesExactly) {
+  const auto straight = Run("straight");
+  ASSERT_TRUE(straight.ok()) << straight.error().message;
+  EXPECT_TRUE(straight->is_complete);
+  for (int i = 0; i < 2; ++i) {
+    const auto part = Run("stopped", 2);
+    ASSERT_TRUE(part.ok()) << part.error().message;
+    EXPECT_FALSE(part->is_complete);
+  }
+  ASSERT_TRUE(Run("stopped")->is_complete);
+  for (const char* file :
+       {"state-5.safetensors", "curves.csv", "model/model-00001-of-00001.safetensors"})
+    EXPECT_TRUE(folder_.Read(std::string("straight/") + file) ==
+                folder_.Read(std::string("stopped/") + file))
+        << file;
+  EXPECT_FALSE(folder_.Has("stopped/state-4.safetensors"));
+}
+
+// What a kill leaves: a state older than the curves, and half of a newer one.
+TEST_F(TrainerTest, ResumesFromTheLastWholeState) {
+  ASSERT_TRUE(Run("straight").ok());
+  ASSERT_TRUE(Run("killed", 2).ok());
+  std::ofstream(folder_ / "killed/curves.csv", std::ios::app) << "3,1,1,1,1,1,1,1\n";
+  folder_.Write("killed/state-3.safetensors.partial", "half");
+  ASSERT_TRUE(Run("killed")->is_complete);
+  EXPECT_TRUE(folder_.Read("straight/curves.csv") == folder_.Read("killed/curves.csv"));
+  EXPECT_TRUE(folder_.Read("straight/state-5.safetensors") ==
+              folder_.Read("killed/state-5.safetensors"));
+}
+
+TEST_F(TrainerTest, RefusesTheStateOfAnotherRecipe) {
+  ASSERT_TRUE(Run("out", 1).ok());
+  folder_.Write("recipe.toml", std::string(kTinyRecipe) + "# other\n");
+  const auto other = Run("out");
+  ASSERT_FALSE(other.ok());
+  EXPECT_THAT(other.error().message, ::testing::HasSubstr("of another recipe"));
+}
+
+// Adapters change what the model answers, and are part of its matrices when it is written.
+TEST_F(TrainerTest, FineTunesWithAdapters) {
+  ASSERT_TRUE(Run("base", 1).ok());
+  const auto tuned = Train({.recipe = folder_ / "recipe.toml",
+                            .out = folder_ / "tuned",
+                            .from = folder_ / "base/model",
+                            .lora_rank = 4},
+                           [](const StepReport&) { return true; });
+  ASSERT_TRUE(tuned.ok()) << tuned.error().message;
+  const std::string shard = "model/model-00001-of-00001.safetensors";
+  EXPECT_EQ(folder_.Read("base/" + shard).size(), folder_.Read("tuned/" + shard).size());
+  EXPECT_NE(folder_.Read("base/" + shard), folder_.Read("tuned/" + shard));
+}
+
+TEST(RecipeTest, NamesWhatIsWrong) {
+  const auto message = [](const std::string& toml) {
+    const auto recipe = ParseRecipe(toml, "r.toml");
+    return recipe.ok() ? "" : recipe.error().message;
+  };
+  const std::string head = "model = \"c\"\ntokenizer = \"t\"\n";
+  const std::string stage = "[[stage]]\nsteps = 1\nlength = 64\nstep_tokens = 64\nrecall = 1\n";
+  EXPECT_EQ(message(head + stage), "");
+  EXPECT_EQ(message("tokenizer = \"t\"\n" + stage), "r.toml: model: is missing");
+  EXPECT_EQ(message(head), "r.toml: stage: expected at least one [[stage]]");
+  EXPECT_EQ(message(head + "speed = 3\n" + stage), "r.toml: speed: is no key of a recipe");
+  EXPECT_EQ(message(head + "muon_rate = -1\n" + stage),
+            "r.toml: muon_rate: expected a number of at least 0");
+  EXPECT_EQ(message(head + stage + "sparse = 1\n"),
+            "r.toml: stage 1: sparse: expected true or false");
+  EXPECT_EQ(message(head + "[[stage]]\nlength = 64\nstep_tokens = 64\n"),
+            "r.toml: stage 1: steps: is missing");
+  EXPECT_THAT(message("model ="), ::testing::StartsWith("r.toml: line 1, column "));
+}
+
+TEST(RecipeTest, RatesWarmUpAndGoStraight) {
+  const auto recipe = ParseRecipe(
+      "model = \"c\"\ntokenizer = \"t\"\nwarmup_steps = 1\n"
+      "[[stage]]\nsteps = 4\nlength = 64\nstep_tokens = 64\n"
+      "[[stage]]\nsteps = 2\nlength = 64\nstep_tokens = 64\nrate = 1.0\nrate_end = 0.5\n",
+      "dir/r.toml");
+  ASSERT_TRUE(recipe.ok()) << recipe.error().message;
+  EXPECT_EQ(recipe->model, "dir/c");
+  const double expected[] = {0.5, 1, 1, 1, 1, 0.75};
+  for (int64_t step = 0; step < 6; ++step) {
+    EXPECT_DOUBLE_EQ(FindStep(*recipe, step).rate, expected[step]);
+    EXPECT_EQ(FindStep(*recipe, step).index, step < 4 ? 0 : 1);
+  }
+}
+
+}  // namespace
+}  // namespace fathom::train

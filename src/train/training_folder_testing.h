@@ -1,0 +1,82 @@
+// A folder with everything that a small training needs.
+#pragma once
+
+#include <stdlib.h>
+
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <stdexcept>
+#include <string>
+
+#include "data/bpe_trainer.h"
+#include "train/tiny_model_testing.h"
+
+namespace fathom::train {
+
+/// Dense and sparse stages, with and without rounding, five steps in all.
+inline constexpr const char* kTinyRecipe = R"(
+model = "config.json"
+tokenizer = "tokenizer.json"
+seed = 7
+save_steps = 2
+batch_tokens = 64
+
+[[stage]]
+steps = 3
+length = 64
+step_tokens = 128
+sparse = false
+recall = 1
+
+[[stage]]
+steps = 2
+length = 160
+step_tokens = 160
+rounding = true
+positions = 4096
+rate_end = 0.1
+recall = 1
+tools = 1
+)";
+
+/// A temporary folder with config.json, tokenizer.json and recipe.toml, removed at the end.
+class TrainingFolder {
+ public:
+  TrainingFolder() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "fathom-train-XXXXXX").string();
+    if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("no temporary folder");
+    path_ = pattern;
+    constexpr int kVocab = 384;
+    auto config = nlohmann::ordered_json::parse(TinyConfigJson());
+    config["vocab_size"] = kVocab;
+    Write("config.json", config.dump());
+    const auto tokenizer =
+        data::TrainTokenizer(data::MakeTokenizerTexts(1, 2), {.vocab_size = kVocab});
+    if (!tokenizer.ok()) throw std::runtime_error(tokenizer.error().message);
+    Write("tokenizer.json", *tokenizer);
+    Write("recipe.toml", kTinyRecipe);
+  }
+  ~TrainingFolder() { std::filesystem::remove_all(path_); }
+  TrainingFolder(const TrainingFolder&) = delete;
+  TrainingFolder& operator=(const TrainingFolder&) = delete;
+
+  std::string operator/(const std::string& name) const { return path_ / name; }
+  bool Has(const std::string& name) const { return std::filesystem::exists(path_ / name); }
+
+  void Write(const std::string& name, const std::string& text) const {
+    std::ofstream(path_ / name) << text;
+  }
+
+  std::string Read(const std::string& name) const {
+    std::ifstream file(path_ / name, std::ios::binary);
+    if (!file.is_open()) throw std::runtime_error(name + " is not there");
+    return (std::ostringstream() << file.rdbuf()).str();
+  }
+
+ private:
+  std::filesystem::path path_;
+};
+
+}  // namespace fathom::train
