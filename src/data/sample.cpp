@@ -37,7 +37,9 @@ void AppendWeights(const std::vector<int32_t>& ids, const Marks& marks,
   for (size_t i = 0; i < ids.size(); ++i) {
     const bool is_mode = i > 0 && ids[i - 1] == marks.assistant &&
                          (ids[i] == marks.think_begin || ids[i] == marks.think_end);
-    out.push_back(in_answer && !is_mode ? weights.answer : weights.context);
+    const bool counts = in_answer && !is_mode;
+    const bool is_predicted = counts || std::ssize(out) % weights.context_step == 0;
+    out.push_back(counts ? weights.answer : is_predicted ? weights.context : 0);
     if (ids[i] == marks.assistant) in_answer = true;
     if (ids[i] == marks.end) in_answer = false;
   }

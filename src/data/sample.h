@@ -18,8 +18,9 @@ struct Sample {
 };
 
 struct SampleWeights {
-  float answer = 1;       ///< what the model says itself, its end included
-  float context = 0.05f;  ///< what it reads
+  float answer = 1;          ///< what the model says itself, its end included
+  float context = 0.4f;      ///< what it reads ...
+  int64_t context_step = 8;  ///< ... but only every so many tokens: the others are not predicted
 };
 
 /// Appends the tokens of a whole conversation, rendered exactly as the engine renders prompts; all

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
 #include <utility>
 
 namespace fathom::train {
@@ -40,47 +39,30 @@ at::Tensor Orthogonalize(const at::Tensor& matrices) {
 
 Muon::Muon(std::vector<Parameter> matrices, const MuonOptions& options)
     : parameters_(std::move(matrices)), options_(options) {
-  std::map<std::pair<int64_t, int64_t>, std::vector<size_t>> by_shape;
-  for (size_t i = 0; i < parameters_.size(); ++i) {
-    const at::Tensor& value = parameters_[i].value;
-    momenta_.push_back(at::zeros(value.sizes(), value.options().requires_grad(false)));
-    by_shape[{value.size(-2), value.size(-1)}].push_back(i);
-  }
-  for (auto& [shape, members] : by_shape) shapes_.push_back(std::move(members));
+  for (const Parameter& p : parameters_)
+    momenta_.push_back(at::zeros(p.value.sizes(), p.value.options().requires_grad(false)));
 }
 
-// Nesterov's: the momentum after one more step of the same gradient.
-at::Tensor Muon::NextDirection(size_t parameter) {
-  const at::Tensor& grad = parameters_[parameter].value.grad();
-  momenta_[parameter].mul_(options_.momentum).add_(grad);
-  return grad + momenta_[parameter] * options_.momentum;
-}
-
-void Muon::Step(double rate) {
+void Muon::Move(size_t parameter, double rate) {
   at::NoGradGuard no_grad;
-  for (const std::vector<size_t>& members : shapes_) {
-    std::vector<size_t> moving;
-    std::vector<at::Tensor> directions;
-    std::vector<int64_t> counts;
-    for (const size_t i : members) {
-      if (!parameters_[i].value.grad().defined()) continue;
-      const int64_t rows = parameters_[i].value.size(-2), cols = parameters_[i].value.size(-1);
-      directions.push_back(NextDirection(i).reshape({-1, rows, cols}));
-      counts.push_back(directions.back().size(0));
-      moving.push_back(i);
-    }
-    if (moving.empty()) continue;
-    const at::Tensor stack = at::cat(directions);
-    // An orthogonal matrix has a root mean square of 1 / sqrt(its longer side).
-    const double longer = static_cast<double>(std::max(stack.size(1), stack.size(2)));
-    const double scale = rate * options_.update_rms * std::sqrt(longer);
-    const auto updates = Orthogonalize(stack).split_with_sizes(counts);
-    for (size_t j = 0; j < moving.size(); ++j) {
-      at::Tensor value = parameters_[moving[j]].value;
-      value.mul_(1 - rate * options_.weight_decay).sub_(updates[j].view_as(value), scale);
-      value.mutable_grad().reset();
-    }
-  }
+  at::Tensor value = parameters_[parameter].value;
+  const at::Tensor& grad = value.grad();
+  if (!grad.defined()) return;
+  momenta_[parameter].mul_(options_.momentum).add_(grad);
+  // Nesterov's: the momentum after one more step of the same gradient.
+  const at::Tensor direction = grad + momenta_[parameter] * options_.momentum;
+  const int64_t rows = value.size(-2), cols = value.size(-1);
+  const at::Tensor update = Orthogonalize(direction.reshape({-1, rows, cols}));
+  // An orthogonal matrix has a root mean square of 1 / sqrt(its longer side).
+  const double longer = static_cast<double>(std::max(rows, cols));
+  const double scale = rate * options_.update_rms * std::sqrt(longer);
+  value.mul_(1 - rate * options_.weight_decay).sub_(update.view_as(value), scale);
+  value.mutable_grad().reset();
+}
+
+void Muon::Step(double rate, base::ThreadPool& pool) {
+  pool.ForEach(std::ssize(parameters_),
+               [&](int64_t i, int) { Move(static_cast<size_t>(i), rate); });
 }
 
 std::vector<StateTensor> Muon::State() const {

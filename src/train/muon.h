@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "base/thread_pool.h"
 #include "train/parameters.h"
 #include "train/torch.h"
 
@@ -27,16 +28,15 @@ class Muon {
   explicit Muon(std::vector<Parameter> matrices, const MuonOptions& options = {});
 
   /// Moves every matrix by its gradient, which is used up. Matrices without one stay.
-  void Step(double rate);
+  void Step(double rate, base::ThreadPool& pool);
 
   std::vector<StateTensor> State() const;
 
  private:
-  at::Tensor NextDirection(size_t parameter);
+  void Move(size_t parameter, double rate);
 
   std::vector<Parameter> parameters_;
   std::vector<at::Tensor> momenta_;
-  std::vector<std::vector<size_t>> shapes_;  // parameters whose matrices are of one shape
   MuonOptions options_;
 };
 

@@ -42,8 +42,8 @@ Optimizer::Optimizer(const ParameterTable& table)
 
 Optimizer::Optimizer(std::vector<Parameter> adapters) : muon_({}), adamw_(std::move(adapters)) {}
 
-void Optimizer::Step(const Rates& rates) {
-  muon_.Step(rates.muon);
+void Optimizer::Step(const Rates& rates, base::ThreadPool& pool) {
+  muon_.Step(rates.muon, pool);
   adamw_.Step(rates.adamw);
 }
 

@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "base/thread_pool.h"
 #include "train/adamw.h"
 #include "train/muon.h"
 #include "train/parameters.h"
@@ -24,7 +25,7 @@ class Optimizer {
   explicit Optimizer(std::vector<Parameter> adapters);
 
   /// Uses up all gradients.
-  void Step(const Rates& rates);
+  void Step(const Rates& rates, base::ThreadPool& pool);
 
   /// Everything that has to survive for the next step to be the same.
   std::vector<StateTensor> State() const;

@@ -41,7 +41,8 @@ TEST(Muon, MovesByTheStatedRootMeanSquare) {
   at::Tensor value = at::zeros({4, 32, 64}).requires_grad_(true);
   Muon muon({{"m", value, model::TensorKind::kMatrix, {}, {}}});
   (value * Random({4, 32, 64}, 3)).sum().backward();
-  muon.Step(0.5);
+  base::ThreadPool pool(2);
+  muon.Step(0.5, pool);
   EXPECT_NEAR(value.detach().square().mean().sqrt().item<double>(), 0.5 * 0.18, 0.02);
   EXPECT_FALSE(value.grad().defined());
 }
@@ -79,7 +80,8 @@ TEST(Optimizer, MovesEverythingOnce) {
     value.mutable_grad() = at::ones(value.sizes());
     before.push_back(value.clone());
   }
-  optimizer.Step({.muon = 0.1, .adamw = 0.1});
+  base::ThreadPool pool(1);
+  optimizer.Step({.muon = 0.1, .adamw = 0.1}, pool);
   for (size_t i = 0; i < before.size(); ++i) {
     const Parameter& p = table.parameters()[i];
     const bool is_bias = p.name.find("gate.bias") != std::string::npos;
@@ -101,13 +103,14 @@ TEST(Optimizer, LearnsABatch) {
   at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(1);
   const Batch batch = {at::randint(2, 96, {2, kLength + 1}, generator, at::kLong),
                        at::ones({2, kLength + 1}), at::arange(kLength).expand({2, -1})};
+  base::ThreadPool pool(1);
   double first = 0, last = 0;
   for (int step = 0; step < 8; ++step) {
     Pass pass = model.Begin(batch.tokens.slice(1, 0, kLength), batch.positions,
                             {.rounding = kEveryRounding, .with_losses = true});
     const Loss loss = ComputeLoss(model, batch, {}, pass);
     loss.total.backward();
-    optimizer.Step({.muon = 0.03, .adamw = 0.01});
+    optimizer.Step({.muon = 0.03, .adamw = 0.01}, pool);
     (step == 0 ? first : last) = loss.values.next_token;
   }
   EXPECT_GT(first, 4);

@@ -85,6 +85,9 @@ namespace {
 // what the network says about it counts little at first.
 constexpr double kIdentityLogit = 4;
 constexpr double kMixScale = 0.1;
+// Of the output matrix of a random model, whose logits are to be as far apart as a trained one's:
+// training begins with all tokens alike.
+constexpr double kOutputScale = 0.1;
 
 void InitializeMix(const ParameterTable& table, const model::HyperConnectionWeights& weights) {
   const int64_t hc = table.config().hc_mult;
@@ -131,6 +134,7 @@ void InitializeParameters(const ParameterTable& table, uint64_t seed) {
   at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(seed);
   for (const StoredSlot& stored : table.slots()) InitializeSlot(stored, generator);
   const model::ModelWeights& skeleton = table.skeleton();
+  table.Of(skeleton.output).value.mul_(kOutputScale);
   InitializeMix(table, skeleton.head.hc);
   for (const model::LayerWeights& layer : skeleton.layers) InitializeLayer(table, layer);
   for (const model::MtpWeights& mtp : skeleton.mtp) {

@@ -39,7 +39,7 @@ struct Recipe {
   double balance = 1e-4;
   double bias_rate = 0.001;        ///< UpdateBias
   int64_t dense_every = 4;         ///< PassOptions
-  int64_t batch_tokens = 8192;     ///< most tokens that are computed at once
+  int64_t batch_tokens = 4096;     ///< most tokens that are computed at once
   int64_t save_steps = 100;        ///< between states that a stopped training goes on from
   std::vector<std::string> prose;  ///< text files or directories of them: ReadProse
   data::MixtureOptions mixture;    ///< without shares and prose

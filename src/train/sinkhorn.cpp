@@ -17,19 +17,19 @@ struct Sums {
   int64_t n;
   T eps;
 
-  void Divide(T* x, T* sums, bool rows) const {
+  void Divide(T* x, T* inverses, bool rows) const {
     const int64_t outer = rows ? n : 1;
     const int64_t inner = rows ? 1 : n;
     for (int64_t i = 0; i < n; ++i) {
       T sum = eps;
       for (int64_t j = 0; j < n; ++j) sum += x[i * outer + j * inner];
-      for (int64_t j = 0; j < n; ++j) x[i * outer + j * inner] /= sum;
-      sums[i] = sum;
+      inverses[i] = 1 / sum;
+      for (int64_t j = 0; j < n; ++j) x[i * outer + j * inner] *= inverses[i];
     }
   }
 
   // `y` is what Divide made, `grad` becomes the gradient of what it was given.
-  void DivideBackward(const T* y, const T* sums, T* grad, bool rows) const {
+  void DivideBackward(const T* y, const T* inverses, T* grad, bool rows) const {
     const int64_t outer = rows ? n : 1;
     const int64_t inner = rows ? 1 : n;
     for (int64_t i = 0; i < n; ++i) {
@@ -37,7 +37,7 @@ struct Sums {
       for (int64_t j = 0; j < n; ++j) dot += grad[i * outer + j * inner] * y[i * outer + j * inner];
       for (int64_t j = 0; j < n; ++j) {
         T& g = grad[i * outer + j * inner];
-        g = (g - dot) / sums[i];
+        g = (g - dot) * inverses[i];
       }
     }
   }
@@ -52,14 +52,14 @@ class Trace {
         count_(2 * iterations - 1),
         softmax_(static_cast<size_t>(n * n)),
         values_(static_cast<size_t>(count_ * n * n)),
-        sums_(static_cast<size_t>(count_ * n)) {}
+        inverses_(static_cast<size_t>(count_ * n)) {}
 
   void Forward(const T* logits, T* out) {
     const int64_t n = steps_.n;
     for (int64_t i = 0; i < n; ++i) Softmax(logits + i * n, &softmax_[static_cast<size_t>(i * n)]);
     std::transform(softmax_.begin(), softmax_.end(), out, [&](T x) { return x + steps_.eps; });
     for (int64_t s = 0; s < count_; ++s) {
-      steps_.Divide(out, SumsOf(s), IsRows(s));
+      steps_.Divide(out, InversesOf(s), IsRows(s));
       std::copy(out, out + n * n, ValuesOf(s));
     }
   }
@@ -69,7 +69,7 @@ class Trace {
     const int64_t n = steps_.n;
     std::copy(out_grad, out_grad + n * n, grad);
     for (int64_t s = count_ - 1; s >= 0; --s)
-      steps_.DivideBackward(ValuesOf(s), SumsOf(s), grad, IsRows(s));
+      steps_.DivideBackward(ValuesOf(s), InversesOf(s), grad, IsRows(s));
     for (int64_t i = 0; i < n; ++i)
       SoftmaxBackward(&softmax_[static_cast<size_t>(i * n)], grad + i * n);
   }
@@ -77,7 +77,7 @@ class Trace {
  private:
   static bool IsRows(int64_t step) { return step % 2 == 1; }
   T* ValuesOf(int64_t step) { return &values_[static_cast<size_t>(step * steps_.n * steps_.n)]; }
-  T* SumsOf(int64_t step) { return &sums_[static_cast<size_t>(step * steps_.n)]; }
+  T* InversesOf(int64_t step) { return &inverses_[static_cast<size_t>(step * steps_.n)]; }
 
   void Softmax(const T* x, T* out) const {
     const T top = *std::max_element(x, x + steps_.n);
@@ -96,7 +96,7 @@ class Trace {
   int64_t count_;
   std::vector<T> softmax_;
   std::vector<T> values_;
-  std::vector<T> sums_;
+  std::vector<T> inverses_;
 };
 
 template <typename Task>

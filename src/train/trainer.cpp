@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cmath>
+#include <exception>
 #include <memory>
 #include <optional>
 #include <span>
@@ -11,6 +12,7 @@
 #include "base/atomic_file.h"
 #include "base/digest.h"
 #include "base/file.h"
+#include "base/thread_pool.h"
 #include "data/prose.h"
 #include "data/sources.h"
 #include "model/config.h"
@@ -24,6 +26,10 @@
 #include "train/parameters.h"
 #include "train/recipe.h"
 #include "train/state_file.h"
+
+// OpenBLAS starts threads of its own, which would wait for each other in every small product.
+// Absent where another BLAS is installed.
+extern "C" void openblas_set_num_threads(int) __attribute__((weak));
 
 namespace fathom::train {
 namespace {
@@ -83,6 +89,39 @@ base::Result<data::Mixture> MakeMixture(const Recipe& recipe, const data::Mixtur
   return data::Mixture::Create(tokenizer, std::move(options));
 }
 
+// What one batch gives.
+struct Lesson {
+  std::vector<at::Tensor> gradients;  // of the trained parameters; undefined: none
+  std::vector<at::Tensor> loads;      // Pass::expert_loads
+  double share = 0;                   // of the step
+  LossValues values;
+};
+
+// first + second, where either may be undefined.
+at::Tensor Add(const at::Tensor& first, const at::Tensor& second) {
+  if (!first.defined() || !second.defined()) return first.defined() ? first : second;
+  return first + second;
+}
+
+// One after the other: the order of additions does not depend on which thread was done first.
+Lesson AddUp(const std::vector<Lesson>& lessons) {
+  Lesson sum = lessons.front();
+  sum.values = {};
+  sum.share = 0;
+  for (const Lesson& lesson : lessons) {
+    sum.share += lesson.share;
+    sum.values.next_token += lesson.share * lesson.values.next_token;
+    sum.values.mtp += lesson.share * lesson.values.mtp;
+    sum.values.indexer += lesson.share * lesson.values.indexer;
+    sum.values.accuracy += lesson.share * lesson.values.accuracy;
+    if (&lesson == &lessons.front()) continue;
+    for (size_t i = 0; i < sum.gradients.size(); ++i)
+      sum.gradients[i] = Add(sum.gradients[i], lesson.gradients[i]);
+    for (size_t i = 0; i < sum.loads.size(); ++i) sum.loads[i] = sum.loads[i] + lesson.loads[i];
+  }
+  return sum;
+}
+
 class Training {
  public:
   static base::Result<std::unique_ptr<Training>> Create(const TrainingOptions& options);
@@ -92,6 +131,7 @@ class Training {
  private:
   Training(const TrainingOptions& options, Inputs inputs, text::Tokenizer tokenizer)
       : options_(options),
+        pool_(options.threads),
         in_(std::move(inputs)),
         tokenizer_(std::move(tokenizer)),
         table_(in_.config) {}
@@ -100,13 +140,15 @@ class Training {
   base::Status MakeModel();
   base::Status Resume();
   base::Result<CurvePoint> Step();
-  LossValues Learn(const Batch& batch, const StepPlace& place, double share,
-                   std::vector<at::Tensor>& loads);
+  Lesson Learn(const Batch& batch, const Stage& stage, double share) const;
+  std::vector<Lesson> LearnAll(const std::vector<Batch>& batches, const Stage& stage);
+  void MoveParameters(const Lesson& lesson, double rate);
   std::vector<StateTensor> State() const;
   base::Status Save() const;
   base::Result<TrainingEnd> Export();
 
   const TrainingOptions& options_;
+  base::ThreadPool pool_;
   Inputs in_;
   text::Tokenizer tokenizer_;
   std::vector<data::Mixture> mixtures_;  // one a stage
@@ -195,10 +237,7 @@ base::Status Training::Save() const {
                     {.step = step_, .identity = in_.Identity(options_), .tensors = State()});
 }
 
-// Adds the gradient of one batch, which makes up `share` of the step.
-LossValues Training::Learn(const Batch& batch, const StepPlace& place, double share,
-                           std::vector<at::Tensor>& loads) {
-  const Stage& stage = *place.stage;
+Lesson Training::Learn(const Batch& batch, const Stage& stage, double share) const {
   const Rounding rounding = stage.rounding ? kEveryRounding : Rounding{};
   Pass pass = model_->Begin(batch.tokens.slice(1, 0, stage.length), batch.positions,
                             {.rounding = rounding,
@@ -209,11 +248,33 @@ LossValues Training::Learn(const Batch& batch, const StepPlace& place, double sh
   const Loss loss = ComputeLoss(
       *model_, batch,
       {.mtp = stage.mtp, .indexer = in_.recipe.indexer, .balance = in_.recipe.balance}, pass);
-  (loss.total * share).backward();
-  if (loads.empty()) loads.resize(pass.expert_loads.size());
-  for (size_t i = 0; i < loads.size(); ++i)
-    loads[i] = loads[i].defined() ? loads[i] + pass.expert_loads[i] : pass.expert_loads[i];
-  return loss.values;
+  std::vector<at::Tensor> values;
+  for (const Parameter& p : trained_)
+    if (p.value.requires_grad()) values.push_back(p.value);
+  return {.gradients = torch::autograd::grad({loss.total * share}, values, {}, {}, false, true),
+          .loads = pass.expert_loads,
+          .share = share,
+          .values = loss.values};
+}
+
+// Batches are computed side by side, each by one thread: operations on small tensors are over
+// before a second thread has begun to help.
+std::vector<Lesson> Training::LearnAll(const std::vector<Batch>& batches, const Stage& stage) {
+  double weight = 0;
+  for (const Batch& batch : batches) weight += batch.weights.sum().item<double>();
+  std::vector<Lesson> lessons(batches.size());
+  std::vector<std::exception_ptr> failures(batches.size());
+  pool_.ForEach(std::ssize(batches), [&](int64_t item, int) {
+    const auto i = static_cast<size_t>(item);
+    try {
+      lessons[i] = Learn(batches[i], stage, batches[i].weights.sum().item<double>() / weight);
+    } catch (...) {
+      failures[i] = std::current_exception();
+    }
+  });
+  for (const std::exception_ptr& failure : failures)
+    if (failure) std::rethrow_exception(failure);
+  return lessons;
 }
 
 base::Result<CurvePoint> Training::Step() {
@@ -222,31 +283,32 @@ base::Result<CurvePoint> Training::Step() {
   FATHOM_ASSIGN(const auto batches, MakeStep(in_.recipe, mixture, step_));
   int64_t sequences = 0;
   for (const Batch& batch : batches) sequences += batch.tokens.size(0);
-  CurvePoint point = {.step = step_ + 1,
-                      .tokens = tokens_ + sequences * place.stage->length,
-                      .length = place.stage->length,
-                      .rate = place.rate,
-                      .losses = {}};
-  std::vector<at::Tensor> loads;
-  for (const Batch& batch : batches) {
-    const double share = static_cast<double>(batch.tokens.size(0)) / static_cast<double>(sequences);
-    const LossValues values = Learn(batch, place, share, loads);
-    point.losses.next_token += share * values.next_token;
-    point.losses.mtp += share * values.mtp;
-    point.losses.indexer += share * values.indexer;
-    point.losses.accuracy += share * values.accuracy;
-  }
+  const Lesson lesson = AddUp(LearnAll(batches, *place.stage));
+  const CurvePoint point = {.step = step_ + 1,
+                            .tokens = tokens_ + sequences * place.stage->length,
+                            .length = place.stage->length,
+                            .rate = place.rate,
+                            .losses = lesson.values};
   if (!std::isfinite(point.losses.next_token + point.losses.mtp + point.losses.indexer))
     return base::MakeError("{}: step {}: the loss is no number any more; lower the rates",
                            options_.recipe, step_ + 1);
-  optimizer_->Step(
-      {.muon = in_.recipe.muon_rate * place.rate, .adamw = in_.recipe.adamw_rate * place.rate});
-  const auto biases = model_->RouterBiases();
-  if (options_.lora_rank == 0)
-    for (size_t i = 0; i < loads.size(); ++i) UpdateBias(biases[i], loads[i], in_.recipe.bias_rate);
+  MoveParameters(lesson, place.rate);
   tokens_ = point.tokens;
   ++step_;
   return point;
+}
+
+void Training::MoveParameters(const Lesson& lesson, double rate) {
+  auto gradient = lesson.gradients.begin();
+  for (const Parameter& p : trained_)
+    if (p.value.requires_grad()) at::Tensor(p.value).mutable_grad() = *gradient++;
+  optimizer_->Step({.muon = in_.recipe.muon_rate * rate, .adamw = in_.recipe.adamw_rate * rate},
+                   pool_);
+  const auto biases = model_->RouterBiases();
+  if (options_.lora_rank > 0) return;
+  // The MTP block's comes last, and is not there in stages without it.
+  for (size_t i = 0; i < lesson.loads.size(); ++i)
+    UpdateBias(biases[i], lesson.loads[i], in_.recipe.bias_rate);
 }
 
 base::Result<TrainingEnd> Training::Export() {
@@ -280,10 +342,13 @@ base::Result<TrainingEnd> Training::Run(const std::function<bool(const StepRepor
 
 }  // namespace
 
+bool HasOpenBlas() { return openblas_set_num_threads != nullptr; }
+
 base::Result<TrainingEnd> Train(const TrainingOptions& options,
                                 const std::function<bool(const StepReport&)>& on_step) {
   try {
-    at::set_num_threads(options.threads);
+    at::set_num_threads(1);
+    if (HasOpenBlas()) openblas_set_num_threads(1);
     FATHOM_ASSIGN(const auto training, Training::Create(options));
     return training->Run(on_step);
   } catch (const c10::Error& error) {

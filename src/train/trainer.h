@@ -15,7 +15,7 @@ struct TrainingOptions {
   std::string out{};      ///< directory of everything that is written
   std::string from{};     ///< checkpoint to begin with, its tokenizer included; empty: at random
   int64_t lora_rank = 0;  ///< trains adapters of that rank; 0: all parameters
-  int threads = 1;
+  int threads = 1;        ///< each computes batches of its own
 };
 
 struct StepReport {
@@ -31,12 +31,15 @@ struct TrainingEnd {
 };
 
 /// Trains, or goes on where an earlier call in the same directory stopped, however it ended: the
-/// result has the same bits as if it had not, with the same number of threads. Calls `on_step`
-/// after every step; if that returns false, the training saves its state and stops. Either way
-/// OUT/model holds a checkpoint in the official layout at the end, OUT/curves.csv the losses.
+/// result has the same bits as if it had not, on any number of threads. Calls `on_step` after every
+/// step; if that returns false, the training saves its state and stops. Either way OUT/model holds
+/// a checkpoint in the official layout at the end, OUT/curves.csv the losses.
 ///
 /// Errors name the file and the key, or the step at which the loss is no number any more.
 base::Result<TrainingEnd> Train(const TrainingOptions& options,
                                 const std::function<bool(const StepReport&)>& on_step);
+
+/// Whether the BLAS that this program runs with is OpenBLAS: training is many times slower without.
+bool HasOpenBlas();
 
 }  // namespace fathom::train

@@ -15,21 +15,21 @@ namespace {
 class TrainerTest : public ::testing::Test {
  protected:
   // Trains in OUT until it is done, or stops after so many steps of this call.
-  base::Result<TrainingEnd> Run(const std::string& out, int steps = 1000) const {
-    return Train({.recipe = folder_ / "recipe.toml", .out = folder_ / out},
+  base::Result<TrainingEnd> Run(const std::string& out, int steps = 1000, int threads = 1) const {
+    return Train({.recipe = folder_ / "recipe.toml", .out = folder_ / out, .threads = threads},
                  [&](const StepReport&) { return --steps > 0; });
   }
 
   TrainingFolder folder_;
 };
 
-// Stopped and started again, a training ends with the same bits.
+// Stopped and started again, on other numbers of threads, a training ends with the same bits.
 TEST_F(TrainerTest, ResumesExactly) {
   const auto straight = Run("straight");
   ASSERT_TRUE(straight.ok()) << straight.error().message;
   EXPECT_TRUE(straight->is_complete);
   for (int i = 0; i < 2; ++i) {
-    const auto part = Run("stopped", 2);
+    const auto part = Run("stopped", 2, 3 - i);
     ASSERT_TRUE(part.ok()) << part.error().message;
     EXPECT_FALSE(part->is_complete);
   }

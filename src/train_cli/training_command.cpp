@@ -19,23 +19,11 @@
 #include "train/curves.h"
 #include "train/trainer.h"
 
-// OpenBLAS starts threads of its own. Absent where another BLAS is installed.
-extern "C" void openblas_set_num_threads(int) __attribute__((weak));
-
 namespace fathom::train_cli {
 namespace {
 
 // Steps between the lines that say how it goes.
 constexpr int64_t kNoteSteps = 50;
-
-void PrepareBlas(int threads) {
-  if (openblas_set_num_threads != nullptr)
-    openblas_set_num_threads(threads);
-  else
-    cli::PrintNote(
-        "libblas is not OpenBLAS: training will be many times slower than with Debian's "
-        "libopenblas0-pthread");
-}
 
 std::string DescribeStep(const train::StepReport& report) {
   const train::CurvePoint& p = report.point;
@@ -79,7 +67,10 @@ base::Status DrawCurves(const std::string& directory) {
 
 base::Result<cli::ExitCode> RunTraining(train::TrainingOptions options) {
   options.threads = cli::ChooseThreads(options.threads);
-  PrepareBlas(options.threads);
+  if (!train::HasOpenBlas())
+    cli::PrintNote(
+        "libblas is not OpenBLAS: training will be many times slower than with Debian's "
+        "libopenblas0-pthread");
   const cli::InterruptGuard interrupt(cli::InterruptGuard::Second::kEndsProcess);
   auto bar = std::make_unique<cli::ProgressBar>("training", cli::ProgressBar::Unit::kSteps);
   const auto on_step = [&](const train::StepReport& report) {
@@ -106,7 +97,7 @@ constexpr const char* kDetails =
     "is written to --out: model/ (a checkpoint in the official layout, for the other\n"
     "commands), curves.csv and curves.svg (the losses), and a state. When the command\n"
     "was stopped, by Ctrl-C or in any other way, and is given again, it goes on from\n"
-    "there. With the same number of threads the result is the same to the bit.";
+    "there, and the result is the same to the bit, on any number of threads.";
 
 }  // namespace
 
