@@ -119,7 +119,7 @@ std::string CheckExamination(const std::string& what) {
   return is_known ? "" : fmt::format("\"{}\" is not recall, tools or ppl", what);
 }
 
-constexpr const char* kDetails =
+constexpr const char* kEvalDetails =
     "recall  a document of facts among filler fills the context, and each fact is\n"
     "        asked for. Counted by context and by depth.\n"
     "tools   made-up sessions with tools. Before each step the model sees the session\n"
@@ -138,7 +138,7 @@ void AddEvalCommand(CommandLine& command_line) {
       command_line.Add({.name = "eval",
                         .group = kModelGroup,
                         .summary = "Examine a model: recall, tools, perplexity",
-                        .details = kDetails,
+                        .details = kEvalDetails,
                         .examples = "fathom eval recall --contexts 1024,4096 --samples 2\n"
                                     "fathom eval tools --turns 10,50 --json\n"
                                     "fathom eval ppl --text book.txt",

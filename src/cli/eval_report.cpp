@@ -13,6 +13,9 @@
 namespace fathom::cli {
 namespace {
 
+// A session is shown by tenths, so that decay shows.
+constexpr int64_t kTenths = 10;
+
 struct Share {
   int64_t right = 0;
   int64_t total = 0;
@@ -73,10 +76,9 @@ struct ToolShares {
 // By length of the session, then by tenth of it.
 std::map<int64_t, std::map<int64_t, ToolShares>> GroupTools(
     const std::vector<evaluate::ToolsRow>& rows) {
-  constexpr int64_t kParts = 10;
   std::map<int64_t, std::map<int64_t, ToolShares>> groups;
   for (const evaluate::ToolsRow& row : rows) {
-    ToolShares& shares = groups[row.turns][(row.turn - 1) * kParts / row.turns];
+    ToolShares& shares = groups[row.turns][(row.turn - 1) * kTenths / row.turns];
     const auto add = [&](Share& share, int64_t right) {
       share.right += right;
       share.total += row.total;
@@ -90,9 +92,8 @@ std::map<int64_t, std::map<int64_t, ToolShares>> GroupTools(
 
 // "turns 21 to 25"
 std::string NamePart(int64_t turns, int64_t part) {
-  constexpr int64_t kParts = 10;
-  const int64_t first = (part * turns + kParts - 1) / kParts + 1;
-  const int64_t last = ((part + 1) * turns + kParts - 1) / kParts;
+  const int64_t first = (part * turns + kTenths - 1) / kTenths + 1;
+  const int64_t last = ((part + 1) * turns + kTenths - 1) / kTenths;
   return first >= last ? fmt::format("turn {}", last) : fmt::format("turns {} to {}", first, last);
 }
 
@@ -163,17 +164,16 @@ Json ToolsToJson(const std::vector<evaluate::ToolsRow>& rows) {
 }
 
 std::string DrawTools(const std::vector<evaluate::ToolsRow>& rows) {
-  constexpr size_t kParts = 10;
   evaluate::HeatMap map = {.title = "Turns answered right, per cent",
                            .column_title = "tenth of the session",
                            .row_title = "turns",
                            .columns = {},
                            .rows = {},
                            .shares = {}};
-  for (size_t part = 1; part <= kParts; ++part) map.columns.push_back(std::to_string(part));
+  for (int64_t part = 1; part <= kTenths; ++part) map.columns.push_back(std::to_string(part));
   for (const auto& [turns, parts] : GroupTools(rows)) {
     map.rows.push_back(FormatCount(turns));
-    map.shares.emplace_back(kParts, -1);
+    map.shares.emplace_back(static_cast<size_t>(kTenths), -1);
     for (const auto& [part, shares] : parts)
       map.shares.back()[static_cast<size_t>(part)] = shares.right_answer.value();
   }

@@ -23,7 +23,7 @@ namespace {
 constexpr const char* kAccessGroup = "Who may ask";
 constexpr const char* kLimitsGroup = "Limits";
 
-constexpr const char* kDetails =
+constexpr const char* kServeDetails =
     "The server speaks OpenAI's chat completions, completions and responses, and\n"
     "Anthropic's messages; docs/api.md lists the endpoints. It listens at once and\n"
     "answers 503 until the model is there. SIGTERM and Ctrl-C let requests that are\n"
@@ -178,7 +178,7 @@ void AddServeCommand(CommandLine& command_line, const ServeExtension& extension)
       {.name = "serve",
        .group = kTalkGroup,
        .summary = "Answer clients over HTTP",
-       .details = kDetails,
+       .details = kServeDetails,
        .examples = "fathom serve\n"
                    "fathom serve -m /models/DeepSeek-V4-Flash --kv-memory 40G\n"
                    "fathom serve --host 0.0.0.0 --api-key-file keys.txt --tls-cert chain.pem "
