@@ -5,13 +5,13 @@ import { generateText, stepCountIs, streamText, tool } from 'ai';
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { z } from 'zod';
-import { expectCached, expectIdle, key, startServer, takeStep, tooLong } from './server.mjs';
+import { callAsInReadme } from './readme.mjs';
+import { expectCachedLoop, expectIdle, model, startServer, tooLong } from './server.mjs';
 
 const providers = {
-  'openai-compatible': (baseURL) => createOpenAICompatible({
-    name: 'fathom', baseURL, apiKey: key, includeUsage: true }),
-  deepseek: (baseURL) => createDeepSeek({ baseURL, apiKey: key }),
-  anthropic: (baseURL) => createAnthropic({ baseURL, apiKey: key }),
+  'openai-compatible': createOpenAICompatible,
+  deepseek: createDeepSeek,
+  anthropic: createAnthropic,
 };
 let server;
 before(async () => { server = await startServer(['--context', '8000']); });
@@ -19,7 +19,7 @@ after(() => server.stop());
 
 for (const [name, make] of Object.entries(providers)) {
   const call = (prompt, more) => ({
-    model: make(server.url + '/v1')('scripted'), maxRetries: 0, prompt, ...more });
+    model: callAsInReadme(make, server.url)(model), maxRetries: 0, prompt, ...more });
 
   test(`${name}: text`, async () => {
     assert.equal((await generateText(call('Say hello.'))).text, 'Hello there.');
@@ -30,16 +30,14 @@ for (const [name, make] of Object.entries(providers)) {
     assert.equal(await result.text, 'Yes.');
   });
 
-  test(`${name}: tool loop`, async () => {
-    const earlier = (await server.answered()).length;
+  test(`${name}: tool loop`, () => expectCachedLoop(server, async (execute) => {
     const tools = { take_step: tool({
-      inputSchema: z.object({ number: z.number(), how: z.string() }), execute: takeStep }) };
+      inputSchema: z.object({ number: z.number(), how: z.string() }), execute }) };
     const result = streamText(call('Take the steps.', { tools, stopWhen: stepCountIs(9) }));
     assert.equal(await result.text, 'All steps are taken.');
     const usage = await result.totalUsage;
     assert(usage.cachedInputTokens > 0, 'the client sees what was cached');
-    expectCached((await server.answered()).slice(earlier));
-  });
+  }));
 
   test(`${name}: abort`, async () => {
     const abort = new AbortController();

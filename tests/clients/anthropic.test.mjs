@@ -1,15 +1,16 @@
 import Anthropic from '@anthropic-ai/sdk';
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { expectCached, expectIdle, key, startServer, stepSchema, takeStep, tooLong } from './server.mjs';
+import { callAsInReadme } from './readme.mjs';
+import { expectCachedLoop, expectIdle, model, startServer, stepSchema, tooLong } from './server.mjs';
 
-const usual = { model: 'scripted', max_tokens: 2000 };
+const usual = { model, max_tokens: 2000 };
 const thinking = { type: 'enabled', budget_tokens: 1024 };
 const user = (content) => ({ role: 'user', content });
 let server, client;
 before(async () => {
   server = await startServer(['--context', '8000']);
-  client = new Anthropic({ baseURL: server.url, apiKey: key, maxRetries: 0 });
+  client = callAsInReadme(Anthropic, server.url).withOptions({ maxRetries: 0 });
 });
 after(() => server.stop());
 
@@ -33,8 +34,7 @@ test('a stream outlives silence', async () => {
   assert.equal(await stream.finalText(), 'Yes.');
 });
 
-test('tool loop', async () => {
-  const earlier = (await server.answered()).length;
+test('tool loop', () => expectCachedLoop(server, async (takeStep) => {
   const tools = [{ name: 'take_step', input_schema: stepSchema }];
   const messages = [user('Take the steps.')];
   let message;
@@ -42,15 +42,15 @@ test('tool loop', async () => {
     message = await client.messages.stream({ ...usual, thinking, tools, messages }).finalMessage();
     messages.push({ role: 'assistant', content: message.content });
     const uses = message.content.filter(({ type }) => type === 'tool_use');
-    if (uses.length > 0) {
-      messages.push(user(uses.map(({ id, input }) => (
-        { type: 'tool_result', tool_use_id: id, content: takeStep(input) }))));
+    const results = [];
+    for (const { id, input } of uses) {
+      results.push({ type: 'tool_result', tool_use_id: id, content: await takeStep(input) });
     }
+    if (results.length > 0) messages.push(user(results));
   } while (message.stop_reason === 'tool_use');
   assert.equal(message.content.at(-1).text, 'All steps are taken.');
   assert(message.usage.cache_read_input_tokens > 0);
-  expectCached((await server.answered()).slice(earlier));
-});
+}));
 
 test('abort', async () => {
   const stream = client.messages.stream({ ...usual, messages: [user('Talk for long.')] });
@@ -64,13 +64,13 @@ test('errors', async () => {
   await assert.rejects(
     client.messages.create({ ...usual, temperature: 7, messages: [user('x')] }),
     (error) => error instanceof Anthropic.BadRequestError && /temperature/.test(error.message));
-  const stranger = new Anthropic({ baseURL: server.url, apiKey: 'wrong', maxRetries: 0 });
+  const stranger = client.withOptions({ apiKey: 'wrong' });
   await assert.rejects(stranger.models.list(), Anthropic.AuthenticationError);
   await assert.rejects(client.messages.create({ ...usual, messages: [user(tooLong)] }),
     /prompt is too long: \d+ tokens > 8000 maximum/);
 });
 
 test('count tokens', async () => {
-  const count = await client.messages.countTokens({ model: 'scripted', messages: [user('Hi.')] });
+  const count = await client.messages.countTokens({ model, messages: [user('Hi.')] });
   assert(count.input_tokens > 3);
 });

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import OpenAI from 'openai';
-import { expectCached, expectIdle, key, startServer, stepSchema, takeStep, tooLong } from './server.mjs';
+import { callAsInReadme } from './readme.mjs';
+import { expectCachedLoop, expectIdle, model, startServer, stepSchema, tooLong } from './server.mjs';
 
-const model = 'scripted';
 const user = (content) => ({ role: 'user', content });
 let server, client;
 before(async () => {
   server = await startServer(['--context', '8000']);
-  client = new OpenAI({ baseURL: server.url + '/v1', apiKey: key, maxRetries: 0 });
+  client = callAsInReadme(OpenAI, server.url).withOptions({ maxRetries: 0 });
 });
 after(() => server.stop());
 
@@ -38,8 +38,7 @@ test('a stream outlives silence', async () => {
   assert.equal((await stream.finalChatCompletion()).choices[0].message.content, 'Yes.');
 });
 
-test('tool loop', async () => {
-  const earlier = (await server.answered()).length;
+test('tool loop', () => expectCachedLoop(server, async (takeStep) => {
   const runner = client.chat.completions.runTools({
     model, messages: [user('Take the steps.')], stream: true,
     tools: [{ type: 'function', function: {
@@ -48,11 +47,9 @@ test('tool loop', async () => {
   const calls = runner.messages.flatMap((message) => message.tool_calls ?? []);
   assert.deepEqual(calls.map((call) => JSON.parse(call.function.arguments).how),
     ['slowly, with <care>', '"quoted"\nand broken', '', 'at last']);
-  expectCached((await server.answered()).slice(earlier));
-});
+}));
 
-test('responses, with a tool loop', async () => {
-  const earlier = (await server.answered()).length;
+test('responses, with a tool loop', () => expectCachedLoop(server, async (takeStep) => {
   const tools = [{ type: 'function', name: 'take_step', parameters: stepSchema, strict: false }];
   const input = [user('Take the steps.')];
   let response;
@@ -64,12 +61,11 @@ test('responses, with a tool loop', async () => {
     input.push(...response.output);
     for (const item of response.output.filter(({ type }) => type === 'function_call')) {
       input.push({ type: 'function_call_output', call_id: item.call_id,
-        output: takeStep(JSON.parse(item.arguments)) });
+        output: await takeStep(JSON.parse(item.arguments)) });
     }
   } while (input.at(-1).type === 'function_call_output');
   assert.equal(response.output_text, 'All steps are taken.');
-  expectCached((await server.answered()).slice(earlier));
-});
+}));
 
 test('abort', async () => {
   const stream = await client.chat.completions.create({
@@ -82,7 +78,7 @@ test('abort', async () => {
 test('errors', async () => {
   await assert.rejects(client.chat.completions.create({ model, messages: [user('x')], n: 1000 }),
     (error) => error instanceof OpenAI.BadRequestError && error.param === 'n');
-  const stranger = new OpenAI({ baseURL: server.url + '/v1', apiKey: 'wrong', maxRetries: 0 });
+  const stranger = client.withOptions({ apiKey: 'wrong' });
   await assert.rejects(stranger.models.list(), OpenAI.AuthenticationError);
   await assert.rejects(client.chat.completions.create({ model, messages: [user(tooLong)] }),
     (error) => error.status === 400 && error.code === 'context_length_exceeded');

@@ -1,33 +1,55 @@
-// Starts the server with the answers of script.json, and tells what it logged.
+// Starts the server with the answers of a script, and tells what it logged.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createInterface } from 'node:readline';
 
 const here = (name) => fileURLToPath(new URL(name, import.meta.url));
-export const key = 'key-of-the-tests';
+/** As in the README's snippets. */
+export const key = 'x';
+export const model = 'v4';
 
-/** A server with `args` on top of the usual ones, which has heartbeats come after `heartbeat` seconds. */
-export async function startServer(args, heartbeat = 0.2) {
+/** A server with `args` on top of the usual ones, whose heartbeats come after `heartbeat` seconds. */
+export async function startServer(args, { heartbeat = 0.2, script = here('script.json') } = {}) {
   const program = process.env.FATHOM_SCRIPTED_SERVE;
   assert(program, 'FATHOM_SCRIPTED_SERVE names the program to test');
-  const process_ = spawn(program, ['serve', '--script', here('script.json'), '--port', '0', '--api-key', key,
-    '--model', here('../../models/default'), '--model-name', 'scripted', '--kv-memory', '1G',
-    '--threads', '1', '--heartbeat', heartbeat, '--drain', '0', ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const kept = mkdtempSync(join(tmpdir(), 'fathom-kv-'));
   const records = [];
-  createInterface({ input: process_.stderr }).on('line', (line) => {
-    if (line.startsWith('{')) records.push(JSON.parse(line));
-    else console.error(line);
-  });
-  const [line] = await once(createInterface({ input: process_.stdout }), 'line');
-  const url = line.replace('Listening on ', '');
-  for (let ready = false; !ready;) {
-    ready = (await fetch(url + '/health')).ok;
-    if (!ready) await new Promise((done) => setTimeout(done, 50));
+  let process_, url;
+  async function start(port) {
+    process_ = spawn(program, ['serve', '--script', script, '--port', port, '--api-key', key,
+      '--model', here('../../models/default'), '--model-name', model, '--kv-memory', '1G', '--kv-dir', kept,
+      '--threads', '1', '--heartbeat', heartbeat, '--drain', '0', ...args],
+    { stdio: ['ignore', 'pipe', 'pipe'] });
+    createInterface({ input: process_.stderr }).on('line', (line) => {
+      if (line.startsWith('{')) records.push(JSON.parse(line));
+      else console.error(line);
+    });
+    const [line] = await once(createInterface({ input: process_.stdout }), 'line');
+    url = line.replace('Listening on ', '');
+    while (!(await fetch(url + '/health')).ok) await new Promise((done) => setTimeout(done, 50));
   }
+  async function endProcess() {
+    process_.kill('SIGTERM');
+    if (process_.exitCode === null) await once(process_, 'exit');
+    assert.equal(process_.exitCode, 0);
+  }
+  await start(0);
   return {
     url,
+    async stop() {
+      await endProcess();
+      rmSync(kept, { recursive: true });
+    },
+    /** Another process at the same address, which has what this one kept. */
+    async restart() {
+      await endProcess();
+      await start(new URL(url).port);
+    },
     /** Requests that the model has answered until now, as the server logged them, oldest first. */
     async answered() {
       const marker = await fetch(url + '/version', { headers: { 'x-api-key': key } });
@@ -40,21 +62,32 @@ export async function startServer(args, heartbeat = 0.2) {
       const found = (await response.text()).split('\n').find((one) => one.startsWith(name));
       return Number(found.split(' ').at(-1));
     },
-    async stop() {
-      process_.kill('SIGTERM');
-      if (process_.exitCode === null) await once(process_, 'exit');
-      assert.equal(process_.exitCode, 0);
-    },
   };
 }
+
+/** Tokens of a conversation's request that were there before: the request before it, and its answer. */
+export const knownTokens = (before) => before.prompt_tokens + before.completion_tokens;
 
 /** Of every request but the first, 99 % of the prompt that was there before come from the cache. */
 export function expectCached(records) {
   assert(records.length > 1, 'more than one request');
   for (let i = 1; i < records.length; ++i) {
-    const known = records[i - 1].prompt_tokens + records[i - 1].completion_tokens;
+    const known = knownTokens(records[i - 1]);
     assert(records[i].cached_tokens >= 0.99 * known,
       `request ${i}: ${records[i].cached_tokens} of ${known} tokens were cached`);
+  }
+}
+
+/** A loop of tool calls is cached, also if the server is restarted while the second step is taken. */
+export async function expectCachedLoop(server, loop) {
+  const takeStepAndRestart = async (step) => {
+    if (step.number === 2) await server.restart();
+    return takeStep(step);
+  };
+  for (const take of [takeStep, takeStepAndRestart]) {
+    const earlier = (await server.answered()).length;
+    await loop(take);
+    expectCached((await server.answered()).slice(earlier));
   }
 }
 
@@ -66,7 +99,7 @@ export async function expectIdle(server) {
   }
 }
 
-export const takeStep = ({ number }) => `took step ${number}`;
+const takeStep = ({ number }) => `took step ${number}`;
 export const stepSchema = {
   type: 'object',
   properties: { number: { type: 'integer' }, how: { type: 'string' } },

@@ -5,16 +5,16 @@ import { streamText } from 'ai';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import OpenAI from 'openai';
-import { key, startServer } from './server.mjs';
+import { callAsInReadme } from './readme.mjs';
+import { model, startServer } from './server.mjs';
 
-const model = 'scripted';
-const patience = { apiKey: key, maxRetries: 0, timeout: 3600_000 };
+const patience = { maxRetries: 0, timeout: 3600_000 };
 
 test('seven minutes of silence', { skip: !process.env.FATHOM_SILENCE }, async () => {
-  const server = await startServer(['--context', '8000'], 10);
-  const openai = new OpenAI({ baseURL: server.url + '/v1', ...patience });
-  const anthropic = new Anthropic({ baseURL: server.url, ...patience });
-  const aiSdk = createOpenAICompatible({ name: 'fathom', baseURL: server.url + '/v1', apiKey: key });
+  const server = await startServer(['--context', '8000'], { heartbeat: 10 });
+  const openai = callAsInReadme(OpenAI, server.url).withOptions(patience);
+  const anthropic = callAsInReadme(Anthropic, server.url).withOptions(patience);
+  const aiSdk = callAsInReadme(createOpenAICompatible, server.url);
   const user = (content) => [{ role: 'user', content }];
   // The engine stands still for all of them.
   const first = openai.chat.completions.stream({ model, messages: user('Think for seven minutes.') });
