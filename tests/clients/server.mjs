@@ -29,7 +29,8 @@ export async function startServer(args, { heartbeat = 0.2, script = here('script
       if (line.startsWith('{')) records.push(JSON.parse(line));
       else console.error(line);
     });
-    const [line] = await once(createInterface({ input: process_.stdout }), 'line');
+    const ended = once(process_, 'exit').then(() => assert.fail('the server has ended'));
+    const [line] = await Promise.race([once(createInterface({ input: process_.stdout }), 'line'), ended]);
     url = line.replace('Listening on ', '');
     while (!(await fetch(url + '/health')).ok) await new Promise((done) => setTimeout(done, 50));
   }

@@ -1,0 +1,142 @@
+// Large agents with all their instructions and tools: a loop of tool calls that the server is restarted
+// in, another turn after another restart, and a turn that is broken off.
+import assert from 'node:assert/strict';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Agent } from '../clients/agent.mjs';
+import { commandInReadme, fileInReadme } from '../clients/readme.mjs';
+import { expectCached, expectIdle, startServer } from '../clients/server.mjs';
+import { describeRun, writeReport } from './report.mjs';
+
+// Packages' scripts do not run, which would put two of the programs where their commands look for them.
+const programs = ['@anthropic-ai/claude-code-linux-x64', 'opencode-linux-x64/bin', '.bin']
+  .map((path) => fileURLToPath(new URL(`node_modules/${path}`, import.meta.url)));
+
+const opencode = (api, npm) => ({
+  name: `opencode, \`${npm}\``, package: 'opencode-ai', api, program: 'opencode',
+  env: { OPENCODE_DISABLE_MODELS_FETCH: '1', OPENCODE_DISABLE_AUTOUPDATE: '1' },
+  configure(agent, url) {
+    const path = '~/.config/opencode/opencode.json';
+    const config = JSON.parse(fileInReadme(path, url));
+    config.provider.fathom.npm = npm;
+    agent.write(path, JSON.stringify({ ...config, autoupdate: false, permission: 'allow' }));
+  },
+  begin: (text) => ['run', text],
+  goOn: (text) => ['run', '--continue', text],
+  shell: (command) => ({ name: 'bash', arguments: { command, description: 'A step' } }),
+  read: (file) => ({ name: 'read', arguments: { filePath: file } }),
+});
+
+const agents = [
+  {
+    name: 'Claude Code', package: '@anthropic-ai/claude-code', api: 'messages', program: 'claude',
+    env: { CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1', DISABLE_AUTOUPDATER: '1', IS_SANDBOX: '1' },
+    configure() {},
+    begin: (text) => ['--dangerously-skip-permissions', '-p', text],
+    goOn: (text) => ['--dangerously-skip-permissions', '--continue', '-p', text],
+    shell: (command) => ({ name: 'Bash', arguments: { command, description: 'A step' } }),
+    read: (file) => ({ name: 'Read', arguments: { file_path: file } }),
+  },
+  {
+    name: 'Codex', package: '@openai/codex', api: 'responses', program: 'codex', env: {},
+    configure(agent, url) {
+      const path = '~/.codex/config.toml';
+      const quiet = 'approval_policy = "never"\nsandbox_mode = "danger-full-access"\n' +
+        'check_for_update_on_startup = false\nanalytics.enabled = false\n';
+      agent.write(path, quiet + fileInReadme(path, url));
+    },
+    begin: (text) => ['exec', '--skip-git-repo-check', text],
+    goOn: (text) => ['exec', '--skip-git-repo-check', 'resume', '--last', text],
+    // Codex turns to other things after ten seconds unless it is told to wait.
+    shell: (command) => ({ name: 'exec_command', arguments: { cmd: command, yield_time_ms: 30000 } }),
+    read: (file) => ({ name: 'exec_command', arguments: { cmd: `cat ${file}` } }),
+  },
+  opencode('chat completions', '@ai-sdk/openai-compatible'),
+  opencode('responses', '@ai-sdk/openai'),
+  opencode('messages', '@ai-sdk/anthropic'),
+];
+
+// The third step's command lasts until the test lets it end. No text of a step is in its command.
+const answers = ({ shell, read }) => [
+  { when: 'Generate a title', reasoning: 'A title.', content: 'Steps' },
+  { when: 'Take the steps.', reasoning: 'The shell can do it.', calls: [shell('echo step-$((0 + 1))')] },
+  { when: 'step-1', reasoning: 'Read.', content: 'Now I read.', calls: [read('note.txt')] },
+  { when: 'step-2', reasoning: 'Wait.',
+    calls: [shell('touch waits; until [ -e may-end ]; do sleep 0.1; done; echo step-$((1 + 2))')] },
+  { when: 'step-3', reasoning: 'That was all.', content: 'All steps are taken.' },
+  { when: 'One more.', reasoning: 'The shell again.', content: 'I go on.', calls: [shell('echo step-$((2 + 2))')] },
+  { when: 'step-4', reasoning: 'Done.', content: 'One more is taken.' },
+  { when: 'Talk for long.', reasoning: 'Words.', content: 'word '.repeat(500), delay: 0.05 },
+];
+
+async function waitFor(what, agent) {
+  let closed = false;
+  agent.closed.then(() => { closed = true; });
+  while (!await what()) {
+    assert(!closed, `the agent has ended: ${agent.printed}${agent.complaints}`);
+    await sleep(100);
+  }
+}
+
+// opencode asks for a title beside the conversation, in a short request.
+const conversation = (records) => {
+  const longest = Math.max(...records.map((record) => record.prompt_tokens));
+  return records.filter((record) => record.prompt_tokens > longest / 2);
+};
+
+async function expectSteps(agent, server, { begin, goOn }) {
+  const steps = agent.start(begin('Take the steps.'), 600);
+  await waitFor(() => existsSync(join(agent.folder, 'waits')), steps);
+  const beforeRestart = conversation(await server.answered()).length;
+  await server.restart();
+  writeFileSync(join(agent.folder, 'may-end'), '');
+  assert.equal(await steps.closed, 0, steps.complaints);
+  assert.match(steps.printed, /All steps are taken\./);
+
+  const beforeNextTurn = conversation(await server.answered()).length;
+  await server.restart();
+  assert.match(await agent.run(goOn('One more.'), 600), /One more is taken\./);
+
+  const records = conversation(await server.answered());
+  expectCached(records);
+  return { records, restarts: [beforeRestart, beforeNextTurn] };
+}
+
+async function expectAbort(agent, server, { begin }) {
+  const talk = agent.start(begin('Talk for long.'), 600);
+  const said = () => server.metric('vllm:generation_tokens_total');
+  const already = await said();
+  await waitFor(async () => await said() > already + 20, talk);
+  talk.kill('SIGTERM');
+  await talk.closed;
+  await expectIdle(server);
+}
+
+const runs = [];
+for (const one of agents) {
+  test(`${one.name}, ${one.api}`, async (t) => {
+    const folder = mkdtempSync(join(tmpdir(), 'fathom-script-'));
+    const script = join(folder, 'script.json');
+    writeFileSync(script, JSON.stringify(answers(one)));
+    t.after(() => rmSync(folder, { recursive: true }));
+    const server = await startServer(['--context', '200000'], { script });
+    t.after(() => server.stop());
+    const agent = new Agent(commandInReadme(one.program, server.url), programs, one.env);
+    t.after(() => agent.remove());
+    one.configure(agent, server.url);
+    writeFileSync(join(agent.folder, 'note.txt'), 'step-2\n');
+    const begun = Date.now();
+    const steps = await expectSteps(agent, server, one);
+    runs.push(describeRun(one, { ...steps, seconds: (Date.now() - begun) / 1000 }));
+    await expectAbort(agent, server, one);
+  });
+}
+
+test('report', () => {
+  assert.equal(runs.length, agents.length, 'all agents have done their work');
+  writeReport(runs);
+});
