@@ -240,6 +240,45 @@ TEST(ParseRequest, ToolsThatMustNotBeCalledAreNotMentioned) {
   EXPECT_EQ(named.tool_choice.name, "f");
 }
 
+TEST(ParseRequest, TakesEveryToolChoiceAlsoWhileThinking) {
+  using Tool = ToolChoice::Kind;
+  struct Case {
+    Dialect dialect;
+    std::string choice;
+    Tool kind;
+    bool allow_parallel = true;
+  };
+  const Case cases[] = {
+      {Dialect::kChat, R"("auto")", Tool::kAuto},
+      {Dialect::kChat, R"("required")", Tool::kRequired},
+      {Dialect::kChat, R"({"type": "function", "function": {"name": "f"}})", Tool::kNamed},
+      {Dialect::kChat, R"("auto", "parallel_tool_calls": false)", Tool::kAuto, false},
+      {Dialect::kResponses, R"("none")", Tool::kNone},
+      {Dialect::kResponses, R"("required")", Tool::kRequired},
+      {Dialect::kResponses, R"({"type": "function", "name": "f"})", Tool::kNamed},
+      {Dialect::kMessages, R"({"type": "auto"})", Tool::kAuto},
+      {Dialect::kMessages, R"({"type": "any"})", Tool::kRequired},
+      {Dialect::kMessages, R"({"type": "none"})", Tool::kNone},
+      {Dialect::kMessages, R"({"type": "tool", "name": "f", "disable_parallel_tool_use": true})",
+       Tool::kNamed, false},
+  };
+  const auto tool_of = [](Dialect dialect) -> std::string {
+    if (dialect == Dialect::kChat) return R"({"type": "function", "function": {"name": "f"}})";
+    if (dialect == Dialect::kResponses) return R"({"type": "function", "name": "f"})";
+    return R"({"name": "f", "input_schema": {}})";
+  };
+  for (const Case& test : cases) {
+    SCOPED_TRACE(test.choice);
+    const std::string fields = R"("thinking": true, "tool_choice": )" + test.choice +
+                               R"(, "tools": [)" + tool_of(test.dialect) + "]";
+    const bool is_input = test.dialect == Dialect::kResponses;
+    const Request request = Parse(test.dialect, is_input ? Input(fields) : Chat(fields));
+    EXPECT_TRUE(request.StartsInReasoning());
+    EXPECT_EQ(request.tool_choice.kind, test.kind);
+    EXPECT_EQ(request.tool_choice.allow_parallel, test.allow_parallel);
+  }
+}
+
 TEST(ParseRequest, InstructionsBetweenTurnsBecomeTheUsers) {
   const Request request = Parse(Dialect::kChat, R"({"thinking": false, "messages": [
       {"role": "system", "content": "S"}, {"role": "developer", "content": "D"},

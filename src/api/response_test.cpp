@@ -167,6 +167,20 @@ TEST(StreamEncoder, TellsWhatTheBodyTells) {
   }
 }
 
+TEST(StreamEncoder, TellsTheSameWhereverTheTextIsCut) {
+  for (const Dialect dialect : kConversations) {
+    const Request request = MakeRequest(dialect, true);
+    for (const std::string text : kAnswers) {
+      const auto body = Unordered(KeepOfBody(dialect, PlayResponse(request, {text}, {})));
+      for (size_t cut = 1; cut < text.size(); ++cut) {
+        const std::string stream =
+            PlayStream(request, {text.substr(0, cut), text.substr(cut)}, {}, true);
+        ASSERT_EQ(Unordered(KeepOfStream(dialect, stream)), body) << text << "\ncut at " << cut;
+      }
+    }
+  }
+}
+
 TEST(StreamEncoder, HeartbeatsAreWhatClientsCount) {
   const auto beat = [](const Request& request) {
     const auto encoder = MakeStreamEncoder(request, MakeTestContext());
