@@ -8,7 +8,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -25,32 +24,6 @@ using testing::HasSubstr;
 using testing::Not;
 
 constexpr const char* kRunning = "vllm:num_requests_running";
-
-std::vector<ScriptedAnswer> Answers() {
-  return {
-      {.when = "hello", .content = "Good day. END and more"},
-      {.when = "think", .reasoning = "one two three four five six", .content = "seven"},
-      {.when = "weather",
-       .reasoning = "a tool",
-       .content = "Let me see.",
-       .calls = {{.name = "get_weather", .arguments = R"({"city": "Paris", "days": 2})"}}},
-      {.when = "sunny", .reasoning = "done", .content = "It is sunny."},
-      {.when = "wait", .content = "at last", .first_delay = 0.5},
-      {.when = "slowly", .content = std::string(400, 'x'), .delay = 0.02},
-  };
-}
-
-json Chat(const std::string& text, json more = json::object()) {
-  more["messages"] = {{{"role", "user"}, {"content", text}}};
-  if (!more.contains("reasoning_effort")) more["reasoning_effort"] = "none";
-  return more;
-}
-
-json AskChat(TestServer& server, const json& body) {
-  const TestResponse response = server.Ask("POST", "/v1/chat/completions", body.dump());
-  EXPECT_EQ(response.status, 200) << response.body;
-  return json::parse(response.body);
-}
 
 // All that the server says until it closes, to somebody who trusts this certificate alone.
 std::string AskOverTls(uint16_t port, const std::string& certificate, const std::string& request) {
@@ -70,120 +43,10 @@ std::string AskOverTls(uint16_t port, const std::string& certificate, const std:
   return response;
 }
 
-// What the deltas of a stream add to a field.
-std::string JoinDeltas(const std::string& stream, const std::string& field) {
-  std::string joined;
-  for (size_t at = 0; (at = stream.find("data: {", at)) != std::string::npos; ++at) {
-    const size_t begin = at + 6;
-    const json chunk = json::parse(stream.substr(begin, stream.find('\n', begin) - begin));
-    joined += chunk["choices"][0]["delta"].value(field, "");
-  }
-  return joined;
-}
-
-TEST(Server, AnswersAChat) {
-  TestServer server(Answers());
-  const json answer = AskChat(server, Chat("hello"));
-  EXPECT_EQ(answer["choices"][0]["message"]["content"], "Good day. END and more");
-  EXPECT_EQ(answer["choices"][0]["finish_reason"], "stop");
-  EXPECT_EQ(answer["model"], "default");
-  EXPECT_EQ(answer["usage"]["prompt_cache_hit_tokens"], 0);
-  EXPECT_GT(answer["usage"]["prompt_tokens"], 0);
-}
-
-TEST(Server, StreamsAChat) {
-  TestServer server(Answers());
-  const json body = Chat("think", {{"reasoning_effort", "high"}, {"stream", true}});
-  const TestResponse response = server.Ask("POST", "/v1/chat/completions", body.dump());
-  EXPECT_EQ(response.status, 200);
-  EXPECT_THAT(response.headers.at("content-type"), HasSubstr("text/event-stream"));
-  EXPECT_EQ(JoinDeltas(response.body, "reasoning_content"), "one two three four five six");
-  EXPECT_EQ(JoinDeltas(response.body, "content"), "seven");
-  EXPECT_TRUE(response.body.ends_with("data: [DONE]\n\n"));
-}
-
-TEST(Server, EndsTheContentBeforeAStopString) {
-  TestServer server(Answers());
-  const json answer = AskChat(server, Chat("hello", {{"stop", {"END"}}}));
-  EXPECT_EQ(answer["choices"][0]["message"]["content"], "Good day. ");
-  EXPECT_EQ(answer["choices"][0]["finish_reason"], "stop");
-  // A stop string in the reasoning is none.
-  const json thinks = Chat("think", {{"stop", {"three"}}, {"reasoning_effort", "high"}});
-  EXPECT_EQ(AskChat(server, thinks)["choices"][0]["message"]["content"], "seven");
-}
-
-TEST(Server, TellsChoicesApart) {
-  TestServer server({});
-  const json body = Chat("Say.", {{"n", 3}, {"max_tokens", 8}, {"seed", 4}, {"ignore_eos", true}});
-  const json answer = AskChat(server, body);
-  ASSERT_EQ(answer["choices"].size(), 3);
-  EXPECT_NE(answer["choices"][0]["message"], answer["choices"][1]["message"]);
-  EXPECT_EQ(answer["usage"]["completion_tokens"], 24);
-  EXPECT_EQ(AskChat(server, body)["choices"], answer["choices"]);
-}
-
-TEST(Server, EndsTheReasoningAtItsBudget) {
-  TestServer server({});
-  const json body =
-      Chat("Say.", {{"reasoning_effort", "high"}, {"thinking_budget", 5}, {"max_tokens", 9}});
-  const json usage = AskChat(server, body)["usage"];
-  EXPECT_LE(usage["completion_tokens_details"]["reasoning_tokens"], 6);
-}
-
-// Of the second request everything but what is new comes from the cache, although the client sends
-// back neither the reasoning nor the arguments as they were written.
-TEST(Server, GoesOnFromTheExactTokensOfACall) {
-  TestServer server(Answers());
-  const json tool =
-      json::parse(R"({"type": "function", "function": {"name": "get_weather", "parameters": {}}})");
-  json body = Chat("weather", {{"reasoning_effort", "high"}});
-  body["tools"] = json::array({tool});
-  const json first = AskChat(server, body);
-  const json message = first["choices"][0]["message"];
-  ASSERT_EQ(message["tool_calls"].size(), 1);
-  EXPECT_EQ(message["tool_calls"][0]["function"]["arguments"], R"({"city": "Paris", "days": 2})");
-
-  json call = message["tool_calls"][0];
-  call["function"]["arguments"] = R"({"days":2.0,"city":"Paris"})";
-  body["messages"].push_back({{"role", "assistant"}, {"tool_calls", {call}}});
-  body["messages"].push_back(
-      {{"role", "tool"}, {"tool_call_id", call["id"]}, {"content", "sunny"}});
-  const json second = AskChat(server, body);
-  EXPECT_EQ(second["choices"][0]["message"]["content"], "It is sunny.");
-  const int known = first["usage"]["total_tokens"];
-  EXPECT_GE(second["usage"]["prompt_tokens_details"]["cached_tokens"], known - 1);
-}
-
-// Arguments that the client has changed are what the model reads.
-TEST(Server, LeavesChangedCallsAsTheyAreSent) {
-  TestServer server(Answers());
-  json body = Chat("weather", {{"reasoning_effort", "high"}});
-  const json first = AskChat(server, body);
-  json call = first["choices"][0]["message"]["tool_calls"][0];
-  call["function"]["arguments"] = R"({"city":"Rome","days":2})";
-  body["messages"].push_back({{"role", "assistant"}, {"tool_calls", {call}}});
-  body["messages"].push_back(
-      {{"role", "tool"}, {"tool_call_id", call["id"]}, {"content", "sunny"}});
-  const TestResponse tokens = server.Ask("POST", "/tokenize", body.dump());
-  const json ids = {{"tokens", json::parse(tokens.body)["tokens"]}};
-  EXPECT_THAT(server.Ask("POST", "/detokenize", ids.dump()).body, HasSubstr("Rome"));
-}
-
-TEST(Server, GoesOnFromAnAnswerWithoutCalls) {
-  TestServer server(Answers());
-  json body = Chat("hello");
-  const json first = AskChat(server, body);
-  body["messages"].push_back({{"role", "assistant"}, {"content", "Good day. END and more\n"}});
-  body["messages"].push_back({{"role", "user"}, {"content", "sunny"}});
-  const json usage = AskChat(server, body)["usage"];
-  const int known = first["usage"]["total_tokens"];
-  EXPECT_GE(usage["prompt_tokens_details"]["cached_tokens"], known - 1);
-}
-
 TEST(Server, BeatsWhileNothingIsSaid) {
-  TestServer server(Answers(),
+  TestServer server(MakeAnswers(),
                     [](ServerOptions& options) { options.http.heartbeat_seconds = 0.05; });
-  const json chat = Chat("wait", {{"stream", true}});
+  const json chat = MakeChat("wait", {{"stream", true}});
   EXPECT_THAT(server.Ask("POST", "/v1/chat/completions", chat.dump()).body,
               HasSubstr(": alive\n\n: alive"));
   json messages = {{"max_tokens", 20}, {"stream", true}};
@@ -197,10 +60,11 @@ TEST(Server, BeatsWhileNothingIsSaid) {
 }
 
 TEST(Server, EndsTheRequestOfAClientThatLeaves) {
-  TestServer server(Answers());
+  TestServer server(MakeAnswers());
   for (const bool stream : {true, false}) {
     TestClient client(server.port());
-    client.SendRequest("POST", "/v1/chat/completions", Chat("slowly", {{"stream", stream}}).dump());
+    client.SendRequest("POST", "/v1/chat/completions",
+                       MakeChat("slowly", {{"stream", stream}}).dump());
     if (stream) client.ReadUntil("\"x\"");
     EXPECT_TRUE(server.WaitForMetric(kRunning, 1));
     client.Close();
@@ -210,18 +74,18 @@ TEST(Server, EndsTheRequestOfAClientThatLeaves) {
 }
 
 TEST(Server, RefusesWhatItHasNoRoomFor) {
-  TestServer server(Answers(), [](ServerOptions& options) {
+  TestServer server(MakeAnswers(), [](ServerOptions& options) {
     options.engine.max_batch = 1;
     options.engine.max_queue = 1;
   });
   TestClient first(server.port());
   TestClient second(server.port());
-  const std::string slow = Chat("slowly", {{"stream", true}}).dump();
+  const std::string slow = MakeChat("slowly", {{"stream", true}}).dump();
   first.SendRequest("POST", "/v1/chat/completions", slow);
   second.SendRequest("POST", "/v1/chat/completions", slow);
   first.ReadUntil("\"x\"");
   second.ReadUntil("assistant");
-  const TestResponse third = server.Ask("POST", "/v1/chat/completions", Chat("hello").dump());
+  const TestResponse third = server.Ask("POST", "/v1/chat/completions", MakeChat("hello").dump());
   EXPECT_EQ(third.status, 429);
   EXPECT_GE(std::stoi(third.headers.at("retry-after")), 1);
   EXPECT_THAT(third.body, HasSubstr("rate_limit_exceeded"));
@@ -229,8 +93,9 @@ TEST(Server, RefusesWhatItHasNoRoomFor) {
 
 TEST(Server, SaysWhenAPromptIsTooLong) {
   TestServer server({}, [](ServerOptions& options) { options.engine.context = 100; });
-  const TestResponse response = server.Ask(
-      "POST", "/v1/messages", json{{"messages", Chat(std::string(2000, 'a'))["messages"]}}.dump());
+  const TestResponse response =
+      server.Ask("POST", "/v1/messages",
+                 json{{"messages", MakeChat(std::string(2000, 'a'))["messages"]}}.dump());
   EXPECT_EQ(response.status, 400);
   EXPECT_THAT(response.body, HasSubstr("prompt is too long: "));
 }
@@ -238,7 +103,7 @@ TEST(Server, SaysWhenAPromptIsTooLong) {
 TEST(Server, NamesTheFieldThatIsWrong) {
   TestServer server({});
   const TestResponse response =
-      server.Ask("POST", "/v1/chat/completions", Chat("x", {{"n", 99}}).dump());
+      server.Ask("POST", "/v1/chat/completions", MakeChat("x", {{"n", 99}}).dump());
   EXPECT_EQ(response.status, 400);
   EXPECT_EQ(json::parse(response.body)["error"]["param"], "n");
 }
@@ -252,15 +117,17 @@ TEST(Server, KnowsItsRoutes) {
   EXPECT_EQ(server.Ask("GET", "/v1/chat/completions").status, 405);
   EXPECT_EQ(server.Ask("HEAD", "/").status, 200);
   EXPECT_EQ(json::parse(server.Ask("GET", "/version").body)["version"], "test");
-  const json body = {{"messages", Chat("x")["messages"]}};
+  const json body = {{"messages", MakeChat("x")["messages"]}};
   EXPECT_GT(json::parse(server.Ask("POST", "/v1/messages/count_tokens?beta=true", body.dump())
                             .body)["input_tokens"],
             0);
 }
 
 TEST(Server, AsksForAKey) {
-  TestServer server(Answers(), [](ServerOptions& options) { options.access.keys = {"a", "bc"}; });
-  const std::string body = Chat("hello").dump();
+  TestServer server(MakeAnswers(), [](ServerOptions& options) {
+    options.access.keys = {"a", "bc"};
+  });
+  const std::string body = MakeChat("hello").dump();
   const auto status = [&](std::string_view headers) {
     return server.Ask("POST", "/v1/chat/completions", body, headers).status;
   };
@@ -315,10 +182,10 @@ TEST(Server, BoundsWhatItReads) {
 }
 
 TEST(Server, ServesOneRequestAfterTheOther) {
-  TestServer server(Answers());
+  TestServer server(MakeAnswers());
   TestClient client(server.port());
   client.SendRequest("GET", "/version");
-  client.SendRequest("POST", "/v1/chat/completions", Chat("hello", {{"stream", true}}).dump());
+  client.SendRequest("POST", "/v1/chat/completions", MakeChat("hello", {{"stream", true}}).dump());
   client.SendRequest("GET", "/health");
   EXPECT_THAT(client.Read().body, HasSubstr("version"));
   EXPECT_THAT(client.Read().body, HasSubstr("[DONE]"));
@@ -337,35 +204,13 @@ TEST(Server, AsksForTheRestOfALargeBody) {
 }
 
 TEST(Server, EndsInOrder) {
-  TestServer server(Answers());
+  TestServer server(MakeAnswers());
   TestClient client(server.port());
-  client.SendRequest("POST", "/v1/chat/completions", Chat("slowly", {{"stream", true}}).dump());
+  client.SendRequest("POST", "/v1/chat/completions", MakeChat("slowly", {{"stream", true}}).dump());
   client.ReadUntil("\"x\"");
   server.Stop();
   client.ReadUntil("server_is_overloaded");
   EXPECT_EQ(server.Join(), "");
-}
-
-// The next turn of a conversation comes from the files that the server before left.
-TEST(Server, GoesOnAfterARestart) {
-  const auto directory = std::filesystem::path(testing::TempDir()) / "fathom_server_test_kv";
-  std::filesystem::remove_all(directory);
-  const auto keep = [&](ServerOptions& options) { options.engine.kv_directory = directory; };
-  json body = Chat("hello");
-  body["messages"][0]["content"] = "hello " + std::string(3000, 'y');
-  int known = 0;
-  {
-    TestServer server(Answers(), keep);
-    known = AskChat(server, body)["usage"]["total_tokens"];
-  }
-  body["messages"].push_back({{"role", "assistant"}, {"content", "Good day. END and more"}});
-  body["messages"].push_back({{"role", "user"}, {"content", "sunny"}});
-  {
-    TestServer server(Answers(), keep);
-    EXPECT_GE(AskChat(server, body)["usage"]["prompt_tokens_details"]["cached_tokens"], known - 1);
-    EXPECT_GT(server.ReadMetric("fathom:disk_hit_tokens_total"), 0);
-  }
-  std::filesystem::remove_all(directory);
 }
 
 TEST(Server, SpeaksTls) {
@@ -413,8 +258,8 @@ TEST(Server, NeedsAKeyWhereOthersCanReachIt) {
 }
 
 TEST(Server, WritesALineForEachRequest) {
-  TestServer server(Answers());
-  AskChat(server, Chat("hello"));
+  TestServer server(MakeAnswers());
+  AskChat(server, MakeChat("hello"));
   const auto is_chat = [](const std::string& line) {
     const json entry = json::parse(line);
     return entry["event"] == "request" && entry["path"] == "/v1/chat/completions" &&

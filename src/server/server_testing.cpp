@@ -23,6 +23,10 @@ std::string LowerCase(std::string text) {
   return text;
 }
 
+std::string MakeLongArguments() {
+  return nlohmann::json{{"text", std::string(300, 'x') + "\n\"<"}}.dump();
+}
+
 }  // namespace
 
 TestClient::TestClient(uint16_t port) : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
@@ -188,6 +192,38 @@ bool TestServer::WaitForMetric(std::string_view name, double value) {
 std::vector<std::string> TestServer::log() {
   const std::scoped_lock lock(mutex_);
   return log_;
+}
+
+std::vector<ScriptedAnswer> MakeAnswers() {
+  return {
+      {.when = "hello", .content = "Good day. END and more"},
+      {.when = "think", .reasoning = "one two three four five six", .content = "seven"},
+      {.when = "weather",
+       .reasoning = "a tool",
+       .content = "Let me see.",
+       .calls = {{.name = "get_weather", .arguments = R"({"city": "Paris", "days": 2})"}}},
+      {.when = "sunny", .reasoning = "done", .content = "It is sunny."},
+      {.when = "wait", .content = "at last", .first_delay = 0.5},
+      {.when = "slowly", .content = std::string(400, 'x'), .delay = 0.02},
+      {.when = "object", .reasoning = R"({"a": 1}?)", .content = R"({"a": 2})"},
+      {.when = "write", .calls = {{.name = "write", .arguments = MakeLongArguments()}}},
+  };
+}
+
+nlohmann::json MakeChat(const std::string& text, nlohmann::json more) {
+  more["messages"] = {{{"role", "user"}, {"content", text}}};
+  if (!more.contains("reasoning_effort")) more["reasoning_effort"] = "none";
+  return more;
+}
+
+nlohmann::json AskFor(TestServer& server, std::string_view path, const nlohmann::json& body) {
+  const TestResponse response = server.Ask("POST", path, body.dump());
+  EXPECT_EQ(response.status, 200) << response.body;
+  return nlohmann::json::parse(response.body);
+}
+
+nlohmann::json AskChat(TestServer& server, const nlohmann::json& body) {
+  return AskFor(server, "/v1/chat/completions", body);
 }
 
 }  // namespace fathom::server

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -84,5 +85,16 @@ class TestServer {
   std::string error_;
   std::thread thread_;
 };
+
+/// What the servers of most tests say.
+std::vector<ScriptedAnswer> MakeAnswers();
+
+/// The body of a chat of one question, with `more` fields. Without reasoning, unless they ask for
+/// it.
+nlohmann::json MakeChat(const std::string& text, nlohmann::json more = nlohmann::json::object());
+
+/// The response to a POST. Fails the test if it is not 200.
+nlohmann::json AskFor(TestServer& server, std::string_view path, const nlohmann::json& body);
+nlohmann::json AskChat(TestServer& server, const nlohmann::json& body);
 
 }  // namespace fathom::server
