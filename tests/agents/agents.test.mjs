@@ -1,64 +1,14 @@
 // Large agents with all their instructions and tools: a loop of tool calls that the server is restarted
-// in, another turn after another restart, and a turn that is broken off.
+// in, another turn after it was killed, and a turn that is broken off.
 import assert from 'node:assert/strict';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Agent } from '../clients/agent.mjs';
-import { commandInReadme, fileInReadme } from '../clients/readme.mjs';
 import { expectCached, expectIdle, startServer } from '../clients/server.mjs';
+import { agents, makeAgent } from './agents.mjs';
 import { describeRun, writeReport } from './report.mjs';
-
-// Packages' scripts do not run, which would put two of the programs where their commands look for them.
-const programs = ['@anthropic-ai/claude-code-linux-x64', 'opencode-linux-x64/bin', '.bin']
-  .map((path) => fileURLToPath(new URL(`node_modules/${path}`, import.meta.url)));
-
-const opencode = (api, npm) => ({
-  name: `opencode, \`${npm}\``, package: 'opencode-ai', api, program: 'opencode',
-  env: { OPENCODE_DISABLE_MODELS_FETCH: '1', OPENCODE_DISABLE_AUTOUPDATE: '1' },
-  configure(agent, url) {
-    const path = '~/.config/opencode/opencode.json';
-    const config = JSON.parse(fileInReadme(path, url));
-    config.provider.fathom.npm = npm;
-    agent.write(path, JSON.stringify({ ...config, autoupdate: false, permission: 'allow' }));
-  },
-  begin: (text) => ['run', text],
-  goOn: (text) => ['run', '--continue', text],
-  shell: (command) => ({ name: 'bash', arguments: { command, description: 'A step' } }),
-  read: (file) => ({ name: 'read', arguments: { filePath: file } }),
-});
-
-const agents = [
-  {
-    name: 'Claude Code', package: '@anthropic-ai/claude-code', api: 'messages', program: 'claude',
-    env: { CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1', DISABLE_AUTOUPDATER: '1', IS_SANDBOX: '1' },
-    configure() {},
-    begin: (text) => ['--dangerously-skip-permissions', '-p', text],
-    goOn: (text) => ['--dangerously-skip-permissions', '--continue', '-p', text],
-    shell: (command) => ({ name: 'Bash', arguments: { command, description: 'A step' } }),
-    read: (file) => ({ name: 'Read', arguments: { file_path: file } }),
-  },
-  {
-    name: 'Codex', package: '@openai/codex', api: 'responses', program: 'codex', env: {},
-    configure(agent, url) {
-      const path = '~/.codex/config.toml';
-      const quiet = 'approval_policy = "never"\nsandbox_mode = "danger-full-access"\n' +
-        'check_for_update_on_startup = false\nanalytics.enabled = false\n';
-      agent.write(path, quiet + fileInReadme(path, url));
-    },
-    begin: (text) => ['exec', '--skip-git-repo-check', text],
-    goOn: (text) => ['exec', '--skip-git-repo-check', 'resume', '--last', text],
-    // Codex turns to other things after ten seconds unless it is told to wait.
-    shell: (command) => ({ name: 'exec_command', arguments: { cmd: command, yield_time_ms: 30000 } }),
-    read: (file) => ({ name: 'exec_command', arguments: { cmd: `cat ${file}` } }),
-  },
-  opencode('chat completions', '@ai-sdk/openai-compatible'),
-  opencode('responses', '@ai-sdk/openai'),
-  opencode('messages', '@ai-sdk/anthropic'),
-];
 
 // The third step's command lasts until the test lets it end. No text of a step is in its command.
 const answers = ({ shell, read }) => [
@@ -98,7 +48,7 @@ async function expectSteps(agent, server, { begin, goOn }) {
   assert.match(steps.printed, /All steps are taken\./);
 
   const beforeNextTurn = conversation(await server.answered()).length;
-  await server.restart();
+  await server.restart('SIGKILL');
   assert.match(await agent.run(goOn('One more.'), 600), /One more is taken\./);
 
   const records = conversation(await server.answered());
@@ -125,9 +75,8 @@ for (const one of agents) {
     t.after(() => rmSync(folder, { recursive: true }));
     const server = await startServer(['--context', '200000'], { script });
     t.after(() => server.stop());
-    const agent = new Agent(commandInReadme(one.program, server.url), programs, one.env);
+    const agent = makeAgent(one, server.url);
     t.after(() => agent.remove());
-    one.configure(agent, server.url);
     writeFileSync(join(agent.folder, 'note.txt'), 'step-2\n');
     const begun = Date.now();
     const steps = await expectSteps(agent, server, one);

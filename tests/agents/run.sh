@@ -10,4 +10,4 @@ cd "$(dirname "$0")"
 npm install --no-save --ignore-scripts --no-audit --no-fund --loglevel=error
 export FATHOM_SCRIPTED_SERVE=$build/tests/scripted_serve
 unshare --map-root-user --net bash -c \
-  'ip link set lo up && exec node --test --test-reporter=spec agents.test.mjs'
+  'ip link set lo up && exec node --test --test-concurrency=1 --test-reporter=spec ./*.test.mjs'
