@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Checks that every path that README.md, CONTRIBUTING.md and docs/ name exists.
+"""Checks that every path and every test that README.md, CONTRIBUTING.md and docs/ name exists.
 
 A path is what stands in backticks and has a slash or a known file extension, and what a link
 points to. It may be relative to the root, to src/ or to the page; a bare file name may be that of
 any file. Outputs under build/, absolute paths, and paths with a placeholder in capitals
-(`DIR/config.json`) are left alone.
+(`DIR/config.json`) are left alone. A test is `Suite.Name` in backticks.
 """
 
 import fnmatch
@@ -24,6 +24,8 @@ CODE = re.compile(r"`([^`\n]+)`")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 PATH = re.compile(r"^\.{0,2}/?[A-Za-z_.*][\w.*-]*(/[A-Za-z_.*][\w.*-]*)*/?$")
+TEST_NAME = re.compile(r"^[A-Z]\w+\.[A-Z]\w+$")
+TEST_BEGIN = re.compile(r"^TEST(?:_[FP])?\((\w+),\s*(\w+)\)", re.MULTILINE)
 PLACEHOLDER = re.compile(r"^[A-Z][A-Z_]*$")
 
 
@@ -40,12 +42,12 @@ def looks_like_path(text):
     return text.endswith("/") or extension in EXTENSIONS
 
 
-def find_named_paths(text):
-    """(line number, path) of every path that a page names."""
+def find_names(text):
+    """(line number, name) of every path and every test that a page names."""
     prose = FENCE.sub(lambda match: "\n" * match.group(0).count("\n"), text)
     for number, line in enumerate(prose.split("\n"), 1):
         for code in CODE.findall(line):
-            if looks_like_path(code):
+            if looks_like_path(code) or TEST_NAME.match(code):
                 yield number, code
         for link in LINK.findall(line):
             target = link.split("#")[0]
@@ -69,6 +71,11 @@ def exists(path, page, files, root):
                                    for file in files)
 
 
+def find_tests(files, root):
+    return {".".join(names) for file in files if file.endswith("_test.cpp")
+            for names in TEST_BEGIN.findall((root / file).read_text())}
+
+
 def main():
     root = pathlib.Path(__file__).resolve().parent.parent
     listing = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
@@ -76,15 +83,16 @@ def main():
     files = [file for file in listing.split("\0") if file]
     pages = [root / file for file in files
              if file in ("README.md", "CONTRIBUTING.md") or fnmatch.fnmatch(file, "docs/*.md")]
+    tests = find_tests(files, root)
     named = 0
     problems = 0
     for page in pages:
-        for line, path in find_named_paths(page.read_text()):
+        for line, name in find_names(page.read_text()):
             named += 1
-            if not exists(path, page, files, root):
+            if name not in tests and not exists(name, page, files, root):
                 problems += 1
-                print(f"{page.relative_to(root)}:{line}: {path} does not exist", file=sys.stderr)
-    print(f"check_docs: {len(pages)} pages, {named} paths, {problems} problems")
+                print(f"{page.relative_to(root)}:{line}: {name} does not exist", file=sys.stderr)
+    print(f"check_docs: {len(pages)} pages, {named} names, {problems} problems")
     return 1 if problems or not pages else 0
 
 
