@@ -82,8 +82,8 @@ TEST(Server, RefusesWhatItHasNoRoomFor) {
   TestClient second(server.port());
   const std::string slow = MakeChat("slowly", {{"stream", true}}).dump();
   first.SendRequest("POST", "/v1/chat/completions", slow);
-  second.SendRequest("POST", "/v1/chat/completions", slow);
   first.ReadUntil("\"x\"");
+  second.SendRequest("POST", "/v1/chat/completions", slow);
   second.ReadUntil("assistant");
   const TestResponse third = server.Ask("POST", "/v1/chat/completions", MakeChat("hello").dump());
   EXPECT_EQ(third.status, 429);
