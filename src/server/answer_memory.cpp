@@ -175,8 +175,8 @@ bool AnswerMemory::Says(std::span<const int32_t> answer, const Message& message)
   text::CompletionParser parser({.starts_in_reasoning = answer.front() == format_.think_begin});
   for (const int32_t id : answer.subspan(1)) {
     if (!tokenizer_.Has(id)) return false;
-    parser.Feed(tokenizer_.BytesOf(id), tokenizer_.IsSpecial(id) ? text::Origin::kSpecialToken
-                                                                 : text::Origin::kPlainTokens);
+    parser.Feed(tokenizer_.BytesOf(id),
+                tokenizer_.IsAdded(id) ? text::Origin::kSpecialToken : text::Origin::kPlainTokens);
   }
   parser.Finish();
   const text::Completion& said = parser.completion();

@@ -76,7 +76,7 @@ bool Choice::HasText(int32_t id) const {
 std::vector<text::CompletionEvent> Choice::Parse(int32_t id) {
   if (request_.dialect != api::Dialect::kCompletions) {
     const auto origin =
-        tokenizer_.IsSpecial(id) ? text::Origin::kSpecialToken : text::Origin::kPlainTokens;
+        tokenizer_.IsAdded(id) ? text::Origin::kSpecialToken : text::Origin::kPlainTokens;
     return parser_.Feed(tokenizer_.BytesOf(id), origin);
   }
   base::Result<std::string> text = decoder_.Push(id);

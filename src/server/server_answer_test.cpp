@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <filesystem>
+#include <fstream>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -81,6 +83,26 @@ TEST(ServerAnswer, EndsTheReasoningAtItsBudget) {
       MakeChat("Say.", {{"reasoning_effort", "high"}, {"thinking_budget", 5}, {"max_tokens", 9}});
   const json usage = AskChat(server, body)["usage"];
   EXPECT_LE(usage["completion_tokens_details"]["reasoning_tokens"], 6);
+}
+
+// Published tokenizers add <think> and the like as tokens that they do not call special.
+TEST(ServerAnswer, AddedTokensNeedNotBeCalledSpecial) {
+  const std::filesystem::path bundled = std::string(FATHOM_SOURCE_DIR) + "/models/default";
+  const std::filesystem::path folder = testing::TempDir() + "added_tokens_model";
+  std::filesystem::remove_all(folder);
+  std::filesystem::create_directories(folder);
+  for (const auto& entry : std::filesystem::directory_iterator(bundled))
+    std::filesystem::create_symlink(entry.path(), folder / entry.path().filename());
+  json tokenizer = json::parse(std::ifstream(bundled / "tokenizer.json"));
+  for (json& token : tokenizer["added_tokens"]) token["special"] = false;
+  std::filesystem::remove(folder / "tokenizer.json");
+  std::ofstream(folder / "tokenizer.json") << tokenizer;
+  TestServer server(MakeAnswers(),
+                    [&](ServerOptions& options) { options.model_directory = folder.string(); });
+  const json answer = AskChat(server, MakeChat("sunny", {{"reasoning_effort", "high"}}));
+  const json& message = answer["choices"][0]["message"];
+  EXPECT_EQ(message["reasoning_content"], "done");
+  EXPECT_EQ(message["content"], "It is sunny.");
 }
 
 TEST(ServerAnswer, OfTwoLimitsTheLowerCounts) {

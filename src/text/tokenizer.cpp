@@ -23,9 +23,11 @@ Tokenizer::Tokenizer(TokenizerFile file)
       pre_tokenizer_(std::move(file.pre_tokenizer)),
       bpe_(file.byte_tokens, file.merges),
       special_(static_cast<size_t>(vocabulary_.size())),
+      added_(static_cast<size_t>(vocabulary_.size())),
       is_whole_piece_(static_cast<size_t>(vocabulary_.size())) {
   for (const AddedToken& token : file.added_tokens) {
     special_[static_cast<size_t>(token.id)] = token.special;
+    added_[static_cast<size_t>(token.id)] = true;
   }
   FindWholePieces(file);
 }

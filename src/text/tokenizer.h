@@ -60,6 +60,9 @@ class Tokenizer {
   /// Whether the file marks the token as special; false for ids without a token.
   bool IsSpecial(int64_t id) const { return Has(id) && special_[static_cast<size_t>(id)]; }
 
+  /// Whether the token is one of the file's added tokens, special or not: nobody's words become it.
+  bool IsAdded(int64_t id) const { return Has(id) && added_[static_cast<size_t>(id)]; }
+
   /// The bytes of a token. REQUIRES: Has(id).
   std::string_view BytesOf(int32_t id) const { return vocabulary_.BytesOf(id); }
 
@@ -76,6 +79,7 @@ class Tokenizer {
   PreTokenizer pre_tokenizer_;
   Bpe bpe_;
   std::vector<bool> special_;  // by id
+  std::vector<bool> added_;    // by id
   // By id: a piece of exactly these bytes is this token. Most words of most texts are, and need no
   // merging.
   std::vector<bool> is_whole_piece_;

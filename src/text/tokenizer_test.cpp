@@ -204,6 +204,8 @@ TEST(Tokenizer, KnowsItsTokens) {
   const int32_t user = *tokenizer.IdOf("<｜User｜>");
   EXPECT_EQ(user, 128803);
   EXPECT_FALSE(tokenizer.IsSpecial(user)) << "the file adds it, but as text";
+  EXPECT_TRUE(tokenizer.IsAdded(user));
+  EXPECT_FALSE(tokenizer.IsAdded(tokenizer.EncodePlain("a")->front()));
   EXPECT_EQ(tokenizer.BytesOf(user), "<｜User｜>");
   EXPECT_EQ(tokenizer.BytesOf(*tokenizer.IdOf("\xFF")), "\xFF");
   EXPECT_EQ(tokenizer.IdOf("no such token"), std::nullopt);
