@@ -166,13 +166,19 @@ class MergeCounter {
   std::priority_queue<Candidate> queue_;
 };
 
+// Digits stay single. Numbers that are to be copied exactly are spelt in ten tokens then, which a
+// small model learns to copy at once; of a thousand it would have to learn each one.
+bool IsNumber(std::string_view piece) { return piece.front() >= '0' && piece.front() <= '9'; }
+
 base::Result<std::map<std::string, int64_t>> CountPieces(const std::vector<std::string>& texts) {
   FATHOM_ASSIGN(const auto cutter,
                 text::PreTokenizer::FromJson(PreTokenizerJson(), "pre_tokenizer"));
   std::map<std::string, int64_t> pieces;
   for (const std::string& text : texts)
     FATHOM_TRY(SplitAtSpecials(text, [&](std::string_view part) {
-      return cutter.Split(part, [&](std::string_view piece) { ++pieces[std::string(piece)]; });
+      return cutter.Split(part, [&](std::string_view piece) {
+        if (!IsNumber(piece)) ++pieces[std::string(piece)];
+      });
     }));
   return pieces;
 }

@@ -16,8 +16,8 @@ struct BpeOptions {
 
 /// The text of a tokenizer.json: DeepSeek's rules for cutting text into pieces, the special tokens
 /// of its prompt format, and the merges that `texts` suggest, most frequent pair first (of equal
-/// ones that of the lower ids). The spelling of a special token in a text is cut out. Fails if the
-/// vocabulary is too small for the special tokens and the bytes.
+/// ones that of the lower ids); digits are not merged. The spelling of a special token in a text is
+/// cut out. Fails if the vocabulary is too small for the special tokens and the bytes.
 base::Result<std::string> TrainTokenizer(const std::vector<std::string>& texts,
                                          const BpeOptions& options = {});
 

@@ -37,6 +37,12 @@ TEST(TrainTokenizerTest, ReadsBackWhatItWrites) {
   EXPECT_EQ(tokenizer.IdOf(text::kEndOfSentence), 1);
 }
 
+TEST(TrainTokenizerTest, LeavesDigitsSingle) {
+  const text::Tokenizer tokenizer = Train({"12 12 12 ab ab ab x12 x12"}, {.vocab_size = 300});
+  EXPECT_EQ(tokenizer.EncodeRaw("12")->size(), 2);
+  EXPECT_EQ(tokenizer.EncodeRaw(" ab")->size(), 1);
+}
+
 TEST(TrainTokenizerTest, LearnsNothingFromSpecialTokens) {
   std::string text;
   for (int i = 0; i < 100; ++i) text += text::kAssistantToken;
