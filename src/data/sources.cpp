@@ -84,23 +84,32 @@ Mixture::Kind Mixture::PickKind(double at) const {
   return shares.prose > 0 ? Kind::kProse : Kind::kRecall;
 }
 
+// A document that leaves room for questions in so many tokens.
+RecallDocument Mixture::MakeDocument(int64_t tokens, Random& random) const {
+  const RecallMixture& recall = options_.recall;
+  double bytes = static_cast<double>(tokens) * (0.3 + 0.6 * random.Uniform()) * document_bytes_;
+  constexpr double kStatementBytes = 36;
+  double most = std::clamp(bytes / kStatementBytes, 1.0, kMaxRecallFacts / 4.0);
+  if (recall.facts > 0) most = std::min(most, static_cast<double>(recall.facts));
+  const int64_t facts = LogUniform(std::min(3.0, most), most, random);
+  const double stated = static_cast<double>(facts) * kStatementBytes;
+  if (recall.filler < 1) bytes = std::min(bytes, stated / (1 - recall.filler));
+  return MakeRecallDocument({.seed = random.Bits(),
+                             .facts = facts,
+                             .bytes = static_cast<int64_t>(bytes),
+                             .restated = random.Chance(recall.restated) ? 0.3 : 0,
+                             .prose = options_.prose});
+}
+
 base::Status Mixture::AppendRecall(uint64_t seed, int64_t tokens, Sample& sample) const {
   Random random(seed);
-  const double document_tokens = static_cast<double>(tokens) * (0.3 + 0.6 * random.Uniform());
-  const double bytes = document_tokens * document_bytes_;
-  constexpr double kStatementBytes = 36;
-  const double most = std::clamp(bytes / kStatementBytes, 1.0, kMaxRecallFacts / 4.0);
-  const RecallDocument document =
-      MakeRecallDocument({.seed = random.Bits(),
-                          .facts = LogUniform(std::min(3.0, most), most, random),
-                          .bytes = static_cast<int64_t>(bytes),
-                          .restated = random.Chance(options_.restated) ? 0.3 : 0,
-                          .prose = options_.prose});
+  const RecallDocument document = MakeDocument(tokens, random);
+  const double document_tokens = static_cast<double>(document.text.size()) / document_bytes_;
   text::Conversation conversation;
   const bool is_system = random.Chance(0.5);
   if (is_system)
     conversation.messages.push_back({.role = text::Role::kSystem, .content = document.text});
-  Interview{document, options_.several, question_tokens_}.Append(
+  Interview{document, options_.recall.several, question_tokens_}.Append(
       static_cast<double>(tokens) - document_tokens, random, conversation.messages);
   if (!is_system) {
     std::string& first = conversation.messages.front().content;

@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "base/result.h"
+#include "data/random.h"
+#include "data/recall_document.h"
 #include "data/sample.h"
 #include "text/tokenizer.h"
 
@@ -20,12 +22,19 @@ struct MixtureShares {
   double prose = 0;
 };
 
+/// Recall documents, from easy ones to hard ones.
+struct RecallMixture {
+  int64_t facts = 0;      ///< of a document, at most; 0: as many as fit
+  double filler = 1;      ///< share of a document, at most: what is left goes to questions
+  double restated = 0.3;  ///< share of documents in which facts are restated
+  double several = 0.2;   ///< share of questions that ask for several facts
+};
+
 struct MixtureOptions {
   MixtureShares shares{};
+  RecallMixture recall{};
   SampleWeights weights{};
   float prose_weight = 0.3f;         ///< of every token of real text
-  double restated = 0.3;             ///< share of recall documents in which facts are restated
-  double several = 0.2;              ///< share of questions that ask for several facts
   std::vector<std::string> prose{};  ///< paragraphs: documents of their own, and filler of others
 };
 
@@ -48,6 +57,7 @@ class Mixture {
   base::Status MeasureTokens();
   Kind PickKind(double at) const;
   base::Status Append(Kind kind, uint64_t seed, int64_t tokens, Sample& sample) const;
+  RecallDocument MakeDocument(int64_t tokens, Random& random) const;
   base::Status AppendRecall(uint64_t seed, int64_t tokens, Sample& sample) const;
   base::Status AppendTools(uint64_t seed, int64_t tokens, Sample& sample) const;
   base::Status AppendProse(uint64_t seed, int64_t tokens, Sample& sample) const;

@@ -79,6 +79,28 @@ TEST(MixtureTest, FillsLongSamplesWithOneDocument) {
   }
 }
 
+// Short documents of few facts are where a model begins.
+TEST(MixtureTest, HoldsAsManyFactsAsAllowed) {
+  const auto mixture = Mixture::Create(
+      TestTokenizer(), {.recall = {.facts = 4, .filler = 0.2, .restated = 0, .several = 0}});
+  ASSERT_TRUE(mixture.ok());
+  size_t most = 0;
+  for (uint64_t seed = 0; seed < 20; ++seed) {
+    const auto sample = mixture->Make(seed, 1000);
+    ASSERT_TRUE(sample.ok());
+    const std::string text = *TestTokenizer().Decode(sample->tokens);
+    const std::string first = text.substr(0, text.find("Code of"));
+    size_t facts = 0;
+    for (size_t at = 0; (at = first.find("The code of", at)) != first.npos; ++at) ++facts;
+    most = std::max(most, facts);
+    EXPECT_LE(facts, 4U) << first;
+    EXPECT_LT(first.size(), 300U);
+    EXPECT_EQ(text.find("is now"), text.npos);
+    EXPECT_EQ(text.find("Codes of"), text.npos);
+  }
+  EXPECT_GE(most, 3U);
+}
+
 TEST(MixtureTest, NeedsSomethingToMix) {
   EXPECT_FALSE(Mixture::Create(TestTokenizer(), {.shares = {.recall = 0}}).ok());
   EXPECT_FALSE(Mixture::Create(TestTokenizer(), {.shares = {.recall = 0, .prose = 1}}).ok());

@@ -102,6 +102,10 @@ base::Result<Stage> ReadStage(const toml::table& table, const std::string& where
   reader.Number("rate_end", stage.rate_end);
   reader.Number("mtp", stage.mtp);
   reader.Integer("positions", 0, stage.positions);
+  reader.Integer("facts", 0, stage.recall.facts);
+  reader.Number("filler", stage.recall.filler);
+  reader.Number("restated", stage.recall.restated);
+  reader.Number("several", stage.recall.several);
   reader.Number("recall", stage.shares.recall);
   reader.Number("tools", stage.shares.tools);
   reader.Number("chat", stage.shares.chat);
@@ -133,8 +137,6 @@ base::Status ReadData(const toml::node* node, const std::string& source, Recipe&
   double prose_weight = recipe.mixture.prose_weight;
   reader.Number("context_weight", context);
   reader.Number("prose_weight", prose_weight);
-  reader.Number("restated", recipe.mixture.restated);
-  reader.Number("several", recipe.mixture.several);
   reader.Texts("prose", recipe.prose);
   recipe.mixture.weights.context = static_cast<float>(context);
   recipe.mixture.prose_weight = static_cast<float>(prose_weight);

@@ -25,6 +25,7 @@ struct Stage {
   /// positions of shorter ones. 0: no gap.
   int64_t positions = 0;
   data::MixtureShares shares;
+  data::RecallMixture recall;
 };
 
 /// A whole training.
@@ -42,7 +43,7 @@ struct Recipe {
   int64_t batch_tokens = 4096;     ///< most tokens that are computed at once
   int64_t save_steps = 100;        ///< between states that a stopped training goes on from
   std::vector<std::string> prose;  ///< text files or directories of them: ReadProse
-  data::MixtureOptions mixture;    ///< without shares and prose
+  data::MixtureOptions mixture;    ///< without what is the stage's, and prose
   std::vector<Stage> stages;
 
   int64_t steps() const;

@@ -80,11 +80,12 @@ base::Result<text::Tokenizer> LoadTokenizer(const Inputs& in) {
   return tokenizer;
 }
 
-base::Result<data::Mixture> MakeMixture(const Recipe& recipe, const data::MixtureShares& shares,
+base::Result<data::Mixture> MakeMixture(const Recipe& recipe, const Stage& stage,
                                         const std::vector<std::string>& prose,
                                         const text::Tokenizer& tokenizer) {
   data::MixtureOptions options = recipe.mixture;
-  options.shares = shares;
+  options.shares = stage.shares;
+  options.recall = stage.recall;
   options.prose = prose;
   return data::Mixture::Create(tokenizer, std::move(options));
 }
@@ -176,7 +177,7 @@ base::Result<std::unique_ptr<Training>> Training::Create(const TrainingOptions& 
 base::Status Training::MakeMixtures() {
   FATHOM_ASSIGN(const auto prose, data::ReadProse(in_.recipe.prose));
   for (size_t i = 0; i < in_.recipe.stages.size(); ++i) {
-    auto mixture = MakeMixture(in_.recipe, in_.recipe.stages[i].shares, prose, tokenizer_);
+    auto mixture = MakeMixture(in_.recipe, in_.recipe.stages[i], prose, tokenizer_);
     if (!mixture.ok())
       return base::MakeError("{}: stage {}: {}", options_.recipe, i + 1, mixture.error().message);
     mixtures_.push_back(std::move(*mixture));
