@@ -93,7 +93,9 @@ at::Tensor Attention::AttendPiece(const Projected& all, int64_t begin, int64_t e
                                  IndexerLoss({in.queries.detach(), in.rows.detach(), index,
                                               dense ? at::Tensor() : in.selected, begin, ratio});
   }
-  const AttendOptions options = {begin, config_.sliding_window, ratio};
+  const int64_t window = config_.sliding_window;
+  const int64_t reach = pass.options.window > 0 ? std::min(pass.options.window, window) : window;
+  const AttendOptions options = {begin, window, ratio, reach};
   const bool is_whole = begin == 0 && end == all.queries.size(1);
   return is_whole ? Attend(in, options) : AttendInLittleMemory(in, options);
 }

@@ -19,6 +19,8 @@ enum class Selection : uint8_t {
 struct PassOptions {
   Rounding rounding = kEveryRounding;
   Selection selection = Selection::kIndexed;
+  /// Tokens of the window that are seen, at most; 0: all.
+  int64_t window = 0;
   /// Whether the losses below are computed.
   bool with_losses = false;
   /// With kIndexed, the indexer learns from the rows that it picked; from all visible ones, so that

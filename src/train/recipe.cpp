@@ -96,6 +96,7 @@ base::Result<Stage> ReadStage(const toml::table& table, const std::string& where
   reader.Integer("length", 8, stage.length, true);
   reader.Integer("step_tokens", 1, stage.step_tokens, true);
   reader.Boolean("sparse", stage.sparse);
+  reader.Integer("window", 0, stage.window);
   reader.Boolean("rounding", stage.rounding);
   reader.Number("rate", stage.rate);
   stage.rate_end = stage.rate;
@@ -106,6 +107,10 @@ base::Result<Stage> ReadStage(const toml::table& table, const std::string& where
   reader.Number("filler", stage.recall.filler);
   reader.Number("restated", stage.recall.restated);
   reader.Number("several", stage.recall.several);
+  double context = stage.weights.context;
+  reader.Number("context_weight", context);
+  stage.weights.context = static_cast<float>(context);
+  reader.Integer("context_step", 1, stage.weights.context_step);
   reader.Number("recall", stage.shares.recall);
   reader.Number("tools", stage.shares.tools);
   reader.Number("chat", stage.shares.chat);
@@ -133,12 +138,9 @@ base::Status ReadData(const toml::node* node, const std::string& source, Recipe&
   const toml::table* table = node->as_table();
   if (table == nullptr) return base::MakeError("{}: data: expected a table", source);
   TableReader reader(*table, source + ": data: ");
-  double context = recipe.mixture.weights.context;
   double prose_weight = recipe.mixture.prose_weight;
-  reader.Number("context_weight", context);
   reader.Number("prose_weight", prose_weight);
   reader.Texts("prose", recipe.prose);
-  recipe.mixture.weights.context = static_cast<float>(context);
   recipe.mixture.prose_weight = static_cast<float>(prose_weight);
   return reader.Finish();
 }

@@ -17,6 +17,7 @@ struct Stage {
   int64_t length = 0;       ///< tokens of a sequence
   int64_t step_tokens = 0;  ///< tokens of a step: so many sequences, at least one
   bool sparse = true;       ///< CSA layers attend to what the indexer picks; false: to all rows
+  int64_t window = 0;       ///< PassOptions
   bool rounding = false;    ///< the quantisation points are in the loop
   double rate = 1;          ///< factor of the learning rates at the beginning ...
   double rate_end = 1;      ///< ... and at the end, straight between
@@ -26,6 +27,7 @@ struct Stage {
   int64_t positions = 0;
   data::MixtureShares shares;
   data::RecallMixture recall;
+  data::SampleWeights weights;
 };
 
 /// A whole training.

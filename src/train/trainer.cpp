@@ -86,6 +86,7 @@ base::Result<data::Mixture> MakeMixture(const Recipe& recipe, const Stage& stage
   data::MixtureOptions options = recipe.mixture;
   options.shares = stage.shares;
   options.recall = stage.recall;
+  options.weights = stage.weights;
   options.prose = prose;
   return data::Mixture::Create(tokenizer, std::move(options));
 }
@@ -243,6 +244,7 @@ Lesson Training::Learn(const Batch& batch, const Stage& stage, double share) con
   Pass pass = model_->Begin(batch.tokens.slice(1, 0, stage.length), batch.positions,
                             {.rounding = rounding,
                              .selection = stage.sparse ? Selection::kIndexed : Selection::kAll,
+                             .window = stage.window,
                              .with_losses = true,
                              .dense_every = in_.recipe.dense_every,
                              .turn = step_});
