@@ -14,19 +14,9 @@
 #include "cli/output.h"
 #include "cli/statistics.h"
 #include "cli/terminal.h"
+#include "text/trim.h"
 
 namespace fathom::cli {
-namespace {
-
-std::string_view Trim(std::string_view text) {
-  constexpr std::string_view kSpace = " \t\r\n";
-  const size_t begin = text.find_first_not_of(kSpace);
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(kSpace) - begin + 1);
-}
-
-}  // namespace
-
 const std::string_view kChatHelp =
     "/think none|high|max  how hard to think before the next answers\n"
     "/system TEXT          set the system message; without TEXT, remove it\n"
@@ -45,7 +35,7 @@ ChatSession::ChatSession(engine::Engine& engine, GenerationFlags flags, Conversa
 }
 
 base::Status ChatSession::Handle(const std::string& line) {
-  if (Trim(line).empty()) return {};
+  if (text::Trim(line).empty()) return {};
   if (line.starts_with('/')) return HandleCommand(line);
   return Answer(line);
 }
@@ -53,7 +43,7 @@ base::Status ChatSession::Handle(const std::string& line) {
 base::Status ChatSession::HandleCommand(std::string_view line) {
   const size_t end = std::min(line.find_first_of(" \t\n"), line.size());
   const std::string_view name = line.substr(0, end);
-  const std::string_view argument = Trim(line.substr(end));
+  const std::string_view argument = text::Trim(line.substr(end));
   if (name == "/think") return SetThinking(argument);
   if (name == "/system") return SetSystem(argument);
   if (name == "/save") return Save(std::string(argument));

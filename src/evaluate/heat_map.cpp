@@ -4,6 +4,8 @@
 
 #include <string_view>
 
+#include "base/xml.h"
+
 namespace fathom::evaluate {
 namespace {
 
@@ -12,19 +14,6 @@ constexpr int kCellHeight = 30;
 constexpr int kLeft = 96;
 constexpr int kTop = 64;
 constexpr int kMargin = 24;
-
-std::string Escape(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    if (c == '<')
-      out += "&lt;";
-    else if (c == '&')
-      out += "&amp;";
-    else
-      out += c;
-  }
-  return out;
-}
 
 // From red over yellow to green, light enough for dark text.
 std::string Colour(double share) {
@@ -44,7 +33,7 @@ std::string Colour(double share) {
 
 std::string Text(int x, int y, std::string_view anchor, std::string_view text) {
   return fmt::format("<text x=\"{}\" y=\"{}\" text-anchor=\"{}\">{}</text>\n", x, y, anchor,
-                     Escape(text));
+                     base::EscapeXml(text));
 }
 
 std::string Cell(size_t row, size_t column, double share) {
@@ -71,7 +60,7 @@ std::string DrawHeatMap(const HeatMap& map) {
       "<rect width=\"{0}\" height=\"{1}\" rx=\"8\" fill=\"#ffffff\"/>\n",
       width, height);
   svg += fmt::format("<text x=\"{}\" y=\"28\" font-size=\"15\" font-weight=\"bold\">{}</text>\n",
-                     kMargin, Escape(map.title));
+                     kMargin, base::EscapeXml(map.title));
   svg += Text(kLeft - 8, kTop - 10, "end", map.row_title);
   for (size_t c = 0; c < map.columns.size(); ++c)
     svg += Text(kLeft + static_cast<int>(c) * kCellWidth + kCellWidth / 2, kTop - 10, "middle",

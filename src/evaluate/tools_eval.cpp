@@ -7,43 +7,13 @@
 #include "data/random.h"
 #include "data/tool_session.h"
 #include "text/completion_parser.h"
-#include "text/json.h"
+#include "text/json_meaning.h"
+#include "text/trim.h"
 
 namespace fathom::evaluate {
 namespace {
 
 constexpr int64_t kStepTokens = 256;
-
-// JSON with its keys in order: two spellings of one value become the same.
-text::Json SortKeys(const text::Json& value) {
-  if (const auto* object = value.AsObject()) {
-    text::Json::Object sorted;
-    for (const auto& [key, member] : *object) sorted.emplace_back(key, SortKeys(member));
-    std::sort(sorted.begin(), sorted.end(),
-              [](const auto& a, const auto& b) { return a.first < b.first; });
-    return text::Json(std::move(sorted));
-  }
-  if (const auto* array = value.AsArray()) {
-    text::Json::Array elements;
-    for (const text::Json& element : *array) elements.push_back(SortKeys(element));
-    return text::Json(std::move(elements));
-  }
-  return value;
-}
-
-bool IsSameJson(std::string_view a, std::string_view b) {
-  const auto left = text::ReadJson(a, "a");
-  const auto right = text::ReadJson(b, "b");
-  return left.ok() && right.ok() &&
-         text::PrintJson(SortKeys(*left)) == text::PrintJson(SortKeys(*right));
-}
-
-std::string_view Trim(std::string_view text) {
-  constexpr std::string_view kSpace = " \n\t\r";
-  const size_t begin = text.find_first_not_of(kSpace);
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(kSpace) - begin + 1);
-}
 
 bool IsWellFormed(const text::Completion& said) {
   return said.problems.empty() &&
@@ -55,7 +25,7 @@ bool HasCalls(const text::Completion& said, const std::vector<text::ToolCall>& e
   return std::equal(
       said.tool_calls.begin(), said.tool_calls.end(), expected.begin(), expected.end(),
       [](const text::CompletedCall& call, const text::ToolCall& wanted) {
-        return call.name == wanted.name && IsSameJson(call.arguments, wanted.arguments);
+        return call.name == wanted.name && text::MeansTheSame(call.arguments, wanted.arguments);
       });
 }
 
@@ -82,7 +52,7 @@ base::Status TakeTurn(Examinee& examinee, const data::ToolSession& session, size
   is_right_call &= said.tool_calls.empty();
   row.well_formed += is_well_formed ? 1 : 0;
   row.right_call += is_right_call ? 1 : 0;
-  row.right_answer += is_right_call && Trim(said.content) == expected.answer ? 1 : 0;
+  row.right_answer += is_right_call && text::Trim(said.content) == expected.answer ? 1 : 0;
   ++row.total;
   return {};
 }

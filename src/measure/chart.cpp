@@ -8,6 +8,8 @@
 #include <limits>
 #include <string_view>
 
+#include "base/xml.h"
+
 namespace fathom::measure {
 namespace {
 
@@ -17,30 +19,6 @@ constexpr double kNames = 120;  // right of the plot
 constexpr double kStride = kLeft + kWidth + kNames;
 constexpr double kTotalHeight = 350;
 constexpr double kLineHeight = 15;
-
-std::string Escape(std::string_view text) {
-  std::string escaped;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        escaped += "&amp;";
-        break;
-      case '<':
-        escaped += "&lt;";
-        break;
-      case '>':
-        escaped += "&gt;";
-        break;
-      case '"':
-        escaped += "&quot;";
-        break;
-      default:
-        // Other control characters are none of XML's.
-        escaped += static_cast<unsigned char>(c) < ' ' ? ' ' : c;
-    }
-  }
-  return escaped;
-}
 
 bool CanShow(const ChartPoint& point) {
   return point.x > 0 && point.y > 0 && std::isfinite(point.x) && std::isfinite(point.y);
@@ -85,7 +63,7 @@ class Plot {
 
   std::string Draw() const {
     std::string svg = fmt::format("<text x=\"{}\" y=\"26\" class=\"title\">{}</text>\n", left_,
-                                  Escape(chart_.title));
+                                  base::EscapeXml(chart_.title));
     if (is_empty_) return svg;
     DrawGrid(svg);
     DrawLines(svg);
@@ -125,19 +103,21 @@ class Plot {
         const double y = PlaceY(point.y);
         points += fmt::format("{}{:.1f},{:.1f}", points.empty() ? "" : " ", x, y);
         svg += fmt::format("<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"3\" fill=\"{}\"/>\n", x, y,
-                           Escape(line.colour));
+                           base::EscapeXml(line.colour));
         if (!names.empty() && names.back().line == &line) names.pop_back();
         names.push_back({y, &line});
       }
-      svg += fmt::format("<polyline points=\"{}\" stroke=\"{}\"/>\n", points, Escape(line.colour));
+      svg += fmt::format("<polyline points=\"{}\" stroke=\"{}\"/>\n", points,
+                         base::EscapeXml(line.colour));
     }
     // Beside the lines' ends, moved apart where the ends meet.
     std::sort(names.begin(), names.end(), [](const Name& a, const Name& b) { return a.y < b.y; });
     double name_y = -std::numeric_limits<double>::infinity();
     for (const Name& name : names) {
       name_y = std::max(name_y + kLineHeight, name.y + 4);
-      svg += fmt::format("<text x=\"{}\" y=\"{:.1f}\" fill=\"{}\">{}</text>\n", left_ + kWidth + 8,
-                         name_y, Escape(name.line->colour), Escape(name.line->name));
+      svg +=
+          fmt::format("<text x=\"{}\" y=\"{:.1f}\" fill=\"{}\">{}</text>\n", left_ + kWidth + 8,
+                      name_y, base::EscapeXml(name.line->colour), base::EscapeXml(name.line->name));
     }
   }
 

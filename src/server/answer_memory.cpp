@@ -3,15 +3,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <filesystem>
 #include <set>
 #include <system_error>
 #include <utility>
 
 #include "base/file.h"
-#include "text/json.h"
+#include "text/json_meaning.h"
 #include "text/protocol_strings.h"
+#include "text/trim.h"
 
 namespace fathom::server {
 namespace {
@@ -19,49 +19,9 @@ namespace {
 using text::Message;
 using text::Role;
 
-std::string_view Trim(std::string_view text) {
-  constexpr std::string_view kSpace = " \t\r\n";
-  const size_t begin = text.find_first_not_of(kSpace);
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(kSpace) + 1 - begin);
-}
-
-bool IsSame(const text::Json& left, const text::Json& right);
-
-bool IsSameObject(const text::Json::Object& left, const text::Json& right) {
-  return left.size() == right.AsObject()->size() &&
-         std::all_of(left.begin(), left.end(), [&](const text::Json::Member& member) {
-           const text::Json* const other = right.Find(member.first);
-           return other != nullptr && IsSame(member.second, *other);
-         });
-}
-
-// Whatever the order of keys and the spelling of numbers.
-bool IsSame(const text::Json& left, const text::Json& right) {
-  if (left.KindName() != right.KindName()) return false;
-  if (const auto* object = left.AsObject()) return IsSameObject(*object, right);
-  if (const auto* array = left.AsArray())
-    return std::equal(array->begin(), array->end(), right.AsArray()->begin(),
-                      right.AsArray()->end(), IsSame);
-  if (const auto* number = left.AsNumber())
-    return number->text == right.AsNumber()->text ||
-           std::strtod(number->text.c_str(), nullptr) ==
-               std::strtod(right.AsNumber()->text.c_str(), nullptr);
-  if (const auto* string = left.AsString()) return *string == *right.AsString();
-  if (const auto* boolean = left.AsBoolean()) return *boolean == *right.AsBoolean();
-  return true;
-}
-
-bool IsSameJson(const std::string& left, const std::string& right) {
-  if (left == right) return true;
-  const auto left_json = text::ReadJson(left, "");
-  const auto right_json = text::ReadJson(right, "");
-  return left_json.ok() && right_json.ok() && IsSame(*left_json, *right_json);
-}
-
 // For an answer without calls, which nothing but its place and its words can name.
 std::string MakeKey(const std::string& place, std::string_view content) {
-  const std::string_view words = Trim(content);
+  const std::string_view words = text::Trim(content);
   return place +
          base::ToHex(base::ComputeDigest(std::as_bytes(std::span(words.data(), words.size()))));
 }
@@ -181,10 +141,11 @@ bool AnswerMemory::Says(std::span<const int32_t> answer, const Message& message)
   parser.Finish();
   const text::Completion& said = parser.completion();
   const auto agrees = [](const std::string& text, const std::string& with, bool may_lack) {
-    return (may_lack && Trim(text).empty()) || Trim(text) == Trim(with);
+    return (may_lack && text::Trim(text).empty()) || text::Trim(text) == text::Trim(with);
   };
   const auto calls_same = [](const text::ToolCall& call, const text::CompletedCall& with) {
-    return call.name == with.name && with.is_complete && IsSameJson(call.arguments, with.arguments);
+    return call.name == with.name && with.is_complete &&
+           text::MeansTheSame(call.arguments, with.arguments);
   };
   return agrees(message.reasoning_content, said.reasoning, true) &&
          agrees(message.content, said.content, !said.tool_calls.empty()) &&
