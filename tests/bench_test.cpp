@@ -11,11 +11,12 @@
 
 #include "base/file.h"
 #include "checkpoint/test_files.h"
-#include "program.h"
+#include "program_checks.h"
 
 namespace fathom::tests {
 namespace {
 
+using checkpoint::ReadBytes;
 using checkpoint::TemporaryFolder;
 using checkpoint::WriteBytes;
 using testing::AllOf;
@@ -24,33 +25,12 @@ using testing::EndsWith;
 using testing::HasSubstr;
 using testing::StartsWith;
 using Json = nlohmann::ordered_json;
-using Arguments = std::vector<std::string>;
-
-const std::string kNanoFlash = FATHOM_SOURCE_DIR "/tests/goldens/nano-flash";
-
-std::string ReadBytes(const std::string& path) { return base::ReadFile(path).value(); }
 
 Arguments Bench(const Arguments& more) {
-  Arguments arguments = {"bench",           "-m", kNanoFlash, "--prefill-tokens", "32",
+  Arguments arguments = {"bench",           "-m", NanoFlash(), "--prefill-tokens", "32",
                          "--decode-tokens", "3"};
   arguments.insert(arguments.end(), more.begin(), more.end());
   return arguments;
-}
-
-std::string RunWell(const Arguments& arguments) {
-  const Outcome outcome = RunProgram(arguments);
-  EXPECT_EQ(outcome.exit_code, 0);
-  EXPECT_EQ(outcome.err, "");
-  return outcome.out;
-}
-
-void ExpectFailure(const Arguments& arguments, int exit_code, const std::string& message) {
-  SCOPED_TRACE(testing::PrintToString(arguments));
-  const Outcome outcome = RunProgram(arguments);
-  EXPECT_EQ(outcome.exit_code, exit_code);
-  EXPECT_EQ(outcome.out, "");
-  EXPECT_THAT(outcome.err, AllOf(StartsWith("fathom: "), EndsWith("\n"), HasSubstr(message)));
-  EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
 }
 
 std::vector<std::string> KeysOf(const Json& object) {
@@ -100,7 +80,7 @@ TEST(Bench, JsonHasCeilingsAndARowForEachContextAndBatch) {
       RunWell(Bench({"--contexts", "64,300", "--batch", "1,2", "--threads", "2", "--json"})));
   EXPECT_THAT(KeysOf(json), ElementsAre("machine", "isa", "threads", "ceilings", "model", "rows"));
   EXPECT_EQ(json["threads"], 2);
-  EXPECT_EQ(json["model"], kNanoFlash);
+  EXPECT_EQ(json["model"], NanoFlash());
   EXPECT_THAT(KeysOf(json["ceilings"]), ElementsAre("read_gb_s", "bf16_gmac_s", "int8_gmac_s"));
   for (const Json& ceiling : json["ceilings"]) EXPECT_GT(ceiling.get<double>(), 0.1);
   ASSERT_EQ(json["rows"].size(), 4u);
@@ -166,9 +146,9 @@ TEST(Bench, TextBeginsWithTheCeilingsAndThePlotIsWellFormed) {
 
 TEST(Bench, ARowThatDoesNotFitIsSkippedAndTheOthersAreMeasured) {
   TemporaryFolder folder;
-  for (const auto& entry : std::filesystem::directory_iterator(kNanoFlash))
+  for (const auto& entry : std::filesystem::directory_iterator(NanoFlash()))
     std::filesystem::create_symlink(entry.path(), folder / entry.path().filename().string());
-  Json config = Json::parse(ReadBytes(kNanoFlash + "/config.json"));
+  Json config = Json::parse(ReadBytes(NanoFlash() + "/config.json"));
   config["max_position_embeddings"] = 1'000'000'000;
   std::filesystem::remove(folder / "config.json");
   WriteBytes(folder / "config.json", config.dump());

@@ -14,11 +14,12 @@
 #include "checkpoint/test_files.h"
 #include "golden_file.h"
 #include "model/synth.h"
-#include "program.h"
+#include "program_checks.h"
 
 namespace fathom::tests {
 namespace {
 
+using checkpoint::ReadBytes;
 using checkpoint::TemporaryFolder;
 using checkpoint::WriteBytes;
 using ::testing::AllOf;
@@ -26,13 +27,6 @@ using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 using ::testing::Not;
 using Json = nlohmann::json;
-using Arguments = std::vector<std::string>;
-
-std::string ReadBytes(const std::string& path) {
-  auto bytes = base::ReadFile(path);
-  if (!bytes.ok()) throw std::runtime_error(bytes.error().message);
-  return *bytes;
-}
 
 Arguments operator+(Arguments left, const Arguments& right) {
   left.insert(left.end(), right.begin(), right.end());

@@ -16,6 +16,7 @@
 
 #include "base/file.h"
 #include "base/file_faults_testing.h"
+#include "checkpoint/test_files.h"
 #include "engine/engine.h"
 #include "engine/sequence.h"
 #include "kv/session_testing.h"
@@ -24,6 +25,9 @@
 
 namespace fathom::tests {
 namespace {
+
+using checkpoint::ReadBytes;
+using checkpoint::WriteBytes;
 
 namespace fs = std::filesystem;
 using base::FaultyOperations;
@@ -84,16 +88,6 @@ std::vector<int32_t> RandomIds(int64_t vocab, size_t count, unsigned seed) {
 std::vector<int32_t> Join(std::vector<int32_t> left, const std::vector<int32_t>& right) {
   left.insert(left.end(), right.begin(), right.end());
   return left;
-}
-
-std::string ReadBytes(const std::string& path) {
-  auto bytes = base::ReadFile(path);
-  if (!bytes.ok()) throw std::runtime_error(bytes.error().message);
-  return std::move(bytes).value();
-}
-
-void WriteBytes(const std::string& path, const std::string& bytes) {
-  std::ofstream(path, std::ios::binary) << bytes;
 }
 
 // Tests with a folder of their own.

@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <span>
 #include <string>
 #include <string_view>
@@ -37,6 +38,12 @@ inline void WriteBytes(const std::string& path, std::string_view bytes) {
   std::ofstream file(path, std::ios::binary);
   file << bytes;
   if (!file.flush()) std::abort();
+}
+
+inline std::string ReadBytes(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) std::abort();
+  return {std::istreambuf_iterator<char>(file), {}};
 }
 
 /// The bytes of a safetensors file with a header of the stated length, true or not.

@@ -27,9 +27,9 @@ constexpr const char* kChatDetails = "Lines that begin with / are commands:\n";
 
 constexpr const char* kMoreDetails =
     "\n\n"
-    "Answers go to standard output, all else to standard error. Where standard input is\n"
-    "no terminal, its lines are taken one by one, and an error ends the session with\n"
-    "exit code 1. On a terminal lines can be edited; their history is kept in\n"
+    "Answers go to standard output, all else to standard error. Where standard input\n"
+    "is no terminal, its lines are taken one by one, and an error ends the session\n"
+    "with exit code 1. On a terminal lines can be edited; their history is kept in\n"
     "$XDG_STATE_HOME/fathom/history, by default ~/.local/state/fathom/history.\n"
     "\n"
     "With --session the conversation goes on where the file left it, without\n"

@@ -29,7 +29,8 @@ void AddSamplingOptions(CLI::App& app, engine::SamplingOptions* sampling) {
            "Subtract this from the logits of tokens that the\nanswer holds (default: 0)",
            &sampling->presence_penalty);
   AddFloat(app, "--frequency-penalty", {-kLargest, kLargest},
-           "The same for every time that it holds them (default: 0)", &sampling->frequency_penalty);
+           "The same for every time that it holds them\n(default: 0)",
+           &sampling->frequency_penalty);
   AddFloat(app, "--temp", {0, kLargest}, "Temperature; 0 takes the likeliest token (default: 1)",
            &sampling->temperature);
   AddInteger(app, "--top-k", {0, INT32_MAX}, "Keep the N likeliest tokens (default: 0, all)",

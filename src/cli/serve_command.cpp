@@ -31,8 +31,8 @@ constexpr const char* kServeDetails =
     "second one ends the program at once.\n"
     "\n"
     "Each option can also be an environment variable (--max-batch is\n"
-    "FATHOM_MAX_BATCH) or a key of a TOML file (max-batch = 8). The command line wins,\n"
-    "then the environment.\n"
+    "FATHOM_MAX_BATCH) or a key of a TOML file (max-batch = 8). The command line\n"
+    "wins, then the environment.\n"
     "\n"
     "One line of JSON for each request goes to standard error. It holds no text of\n"
     "requests and answers, and no keys.";
@@ -181,8 +181,8 @@ void AddServeCommand(CommandLine& command_line, const ServeExtension& extension)
        .details = kServeDetails,
        .examples = "fathom serve\n"
                    "fathom serve -m /models/DeepSeek-V4-Flash --kv-memory 40G\n"
-                   "fathom serve --host 0.0.0.0 --api-key-file keys.txt --tls-cert chain.pem "
-                   "--tls-key key.pem\n"
+                   "fathom serve --host 0.0.0.0 --api-key-file keys.txt\n"
+                   "fathom serve --tls-cert chain.pem --tls-key key.pem\n"
                    "FATHOM_PORT=9000 fathom serve --config fathom.toml"},
       [flags, extension, app_slot] { return Serve(**app_slot, *flags, extension); });
   *app_slot = &app;
