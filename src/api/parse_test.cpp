@@ -47,74 +47,105 @@ std::string EncodedPrompt(const Request& request) {
   return prompt->text();
 }
 
-TEST(ParseRequest, NamesWhatItRefuses) {
-  struct Case {
-    Dialect dialect;
-    std::string body;
-    std::string error;
-  };
-  const auto chat = Dialect::kChat;
-  const Case cases[] = {
-      {chat, "", "body: byte 0: the text ends where a value should be"},
-      {chat, "[]", "body: expected an object, found a list"},
-      {chat, "{}", "messages: missing"},
-      {chat, R"({"messages": []})", "messages: empty"},
-      {chat, R"({"messages": [{"role": "function", "content": ""}]})",
-       "messages[0].role: unknown \"function\"; known are system, developer, user, assistant, "
-       "tool, latest_reminder"},
-      {chat, R"({"messages": [{"role": "user", "content": "a"}, {"role": "assistant"}]})",
-       "messages: the last message must be a user's or a tool's"},
-      {chat, Chat(R"("temperature": 2.5)"), "temperature: 2.5 is not between 0 and 2"},
-      {chat, Chat(R"("temperature": "hot")"), "temperature: expected a number, found a string"},
-      {chat, Chat(R"("temperature": NaN)"), "body: byte 65: expected a value"},
-      {chat, Chat(R"("n": 17)"), "n: 17 is not between 1 and 16"},
-      {chat, Chat(R"("max_tokens": 0)"), "max_tokens: 0 is not between 1 and 9223372036854775807"},
-      {chat, Chat(R"("stop": ["a", ""])"), "stop[1]: an empty text would end every answer"},
-      {chat, Chat(R"("stop": 1)"), "stop: expected a string, found a number"},
-      {chat, Chat(R"("stop_token_ids": [-1])"),
-       "stop_token_ids[0]: -1 is not between 0 and 2147483647"},
-      {chat, Chat(R"("logit_bias": {"x": 1})"), "logit_bias: a key is not a token id: \"x\""},
-      {chat, Chat(R"("logit_bias": {"5": 101})"), "logit_bias.5: 101 is not between -100 and 100"},
-      {chat, Chat(R"("top_logprobs": 3)"), "top_logprobs: needs \"logprobs\": true"},
-      {chat, Chat(R"("functions": [{}])"), "functions: not supported; use \"tools\""},
-      {chat, Chat(R"("modalities": ["text", "audio"])"),
-       "modalities[1]: only \"text\" is supported"},
-      {chat, Chat(R"("tools": [{"type": "custom"}])"),
-       "tools[0].type: only functions can be tools"},
-      {chat, Chat(R"("tool_choice": "always")"),
-       "tool_choice: unknown \"always\"; known are auto, none, required"},
-      {chat, Chat(R"("tool_choice": "required")"),
-       "tool_choice: a call is required, but there are no tools"},
-      {chat, Chat(R"("tool_choice": {"type": "function", "function": {"name": "f"}})"),
-       "tool_choice: there is no tool \"f\""},
-      {chat, Chat(R"("response_format": {"type": "json_schema", "json_schema": {}})"),
-       "response_format.json_schema.schema: missing"},
-      {chat, Chat(R"("reasoning_effort": "heroic")"),
-       "reasoning_effort: unknown \"heroic\"; known are none, minimal, low, medium, high, xhigh, "
-       "max"},
-      {chat, Chat(R"("thinking": {"type": "maybe"})"),
-       "thinking.type: unknown \"maybe\"; known are enabled, adaptive, auto, disabled"},
-      {Dialect::kCompletions, "{}", "prompt: missing"},
-      {Dialect::kCompletions, R"({"prompt": [[1], [true]]})",
-       "prompt[1][0]: expected an integer, found a boolean"},
-      {Dialect::kCompletions, R"({"prompt": "a", "suffix": "b"})",
-       "suffix: the model does not fill in"},
-      {Dialect::kCompletions, R"({"prompt": ["a", "b"], "n": 9})",
-       "prompt: more than 16 answers at once"},
-      {Dialect::kResponses, "{}", "input: missing"},
-      {Dialect::kResponses, Input(R"("previous_response_id": "resp_1")"),
-       "previous_response_id: no responses are stored here"},
-      {Dialect::kResponses, R"({"input": [{"type": "item_reference", "id": "x"}]})",
-       "input[0].type: no items are stored here; send them"},
-      {Dialect::kResponses, R"({"input": [{"role": "user", "content": [{"type": "input_text"}]}]})",
-       "input[0].content[0].text: missing"},
-      {Dialect::kMessages, Messages(R"("mcp_servers": [{}])"),
-       "mcp_servers: this server calls no tools"},
-      {Dialect::kMessages,
-       R"({"messages": [{"role": "user", "content": [{"type": "tool_result"}]}]})",
-       "messages[0].content[0].tool_use_id: missing"},
-  };
-  for (const Case& test : cases) EXPECT_EQ(ErrorOf(test.dialect, test.body), test.error);
+struct WrongBody {
+  std::string body;
+  std::string error;
+};
+
+void ExpectErrors(Dialect dialect, const std::vector<WrongBody>& bodies) {
+  for (const WrongBody& wrong : bodies) EXPECT_EQ(ErrorOf(dialect, wrong.body), wrong.error);
+}
+
+TEST(ParseRequest, NamesTheMessageThatIsWrong) {
+  ExpectErrors(
+      Dialect::kChat,
+      {
+          {"", "body: byte 0: the text ends where a value should be"},
+          {"[]", "body: expected an object, found a list"},
+          {"{}", "messages: missing"},
+          {R"({"messages": []})", "messages: empty"},
+          {R"({"messages": [{"role": "function", "content": ""}]})",
+           "messages[0].role: unknown \"function\"; known are system, developer, user, assistant, "
+           "tool, latest_reminder"},
+          {R"({"messages": [{"role": "user", "content": "a"}, {"role": "assistant"}]})",
+           "messages: the last message must be a user's or a tool's"},
+      });
+}
+
+TEST(ParseRequest, NamesTheOptionThatIsWrong) {
+  ExpectErrors(
+      Dialect::kChat,
+      {
+          {Chat(R"("temperature": 2.5)"), "temperature: 2.5 is not between 0 and 2"},
+          {Chat(R"("temperature": "hot")"), "temperature: expected a number, found a string"},
+          {Chat(R"("temperature": NaN)"), "body: byte 65: expected a value"},
+          {Chat(R"("n": 17)"), "n: 17 is not between 1 and 16"},
+          {Chat(R"("max_tokens": 0)"), "max_tokens: 0 is not between 1 and 9223372036854775807"},
+          {Chat(R"("stop": ["a", ""])"), "stop[1]: an empty text would end every answer"},
+          {Chat(R"("stop": 1)"), "stop: expected a string, found a number"},
+          {Chat(R"("stop_token_ids": [-1])"),
+           "stop_token_ids[0]: -1 is not between 0 and 2147483647"},
+          {Chat(R"("logit_bias": {"x": 1})"), "logit_bias: a key is not a token id: \"x\""},
+          {Chat(R"("logit_bias": {"5": 101})"), "logit_bias.5: 101 is not between -100 and 100"},
+          {Chat(R"("top_logprobs": 3)"), "top_logprobs: needs \"logprobs\": true"},
+      });
+}
+
+TEST(ParseRequest, NamesWhatItDoesNotSupport) {
+  ExpectErrors(
+      Dialect::kChat,
+      {
+          {Chat(R"("functions": [{}])"), "functions: not supported; use \"tools\""},
+          {Chat(R"("modalities": ["text", "audio"])"), "modalities[1]: only \"text\" is supported"},
+          {Chat(R"("tools": [{"type": "custom"}])"), "tools[0].type: only functions can be tools"},
+          {Chat(R"("tool_choice": "always")"),
+           "tool_choice: unknown \"always\"; known are auto, none, required"},
+          {Chat(R"("tool_choice": "required")"),
+           "tool_choice: a call is required, but there are no tools"},
+          {Chat(R"("tool_choice": {"type": "function", "function": {"name": "f"}})"),
+           "tool_choice: there is no tool \"f\""},
+          {Chat(R"("response_format": {"type": "json_schema", "json_schema": {}})"),
+           "response_format.json_schema.schema: missing"},
+          {Chat(R"("reasoning_effort": "heroic")"),
+           "reasoning_effort: unknown \"heroic\"; known are none, minimal, low, medium, high, "
+           "xhigh, "
+           "max"},
+          {Chat(R"("thinking": {"type": "maybe"})"),
+           "thinking.type: unknown \"maybe\"; known are enabled, adaptive, auto, disabled"},
+      });
+}
+
+TEST(ParseRequest, NamesWhatIsWrongInCompletions) {
+  ExpectErrors(
+      Dialect::kCompletions,
+      {
+          {"{}", "prompt: missing"},
+          {R"({"prompt": [[1], [true]]})", "prompt[1][0]: expected an integer, found a boolean"},
+          {R"({"prompt": "a", "suffix": "b"})", "suffix: the model does not fill in"},
+          {R"({"prompt": ["a", "b"], "n": 9})", "prompt: more than 16 answers at once"},
+      });
+}
+
+TEST(ParseRequest, NamesWhatIsWrongInResponses) {
+  ExpectErrors(Dialect::kResponses,
+               {
+                   {"{}", "input: missing"},
+                   {Input(R"("previous_response_id": "resp_1")"),
+                    "previous_response_id: no responses are stored here"},
+                   {R"({"input": [{"type": "item_reference", "id": "x"}]})",
+                    "input[0].type: no items are stored here; send them"},
+                   {R"({"input": [{"role": "user", "content": [{"type": "input_text"}]}]})",
+                    "input[0].content[0].text: missing"},
+               });
+}
+
+TEST(ParseRequest, NamesWhatIsWrongInMessages) {
+  ExpectErrors(Dialect::kMessages,
+               {
+                   {Messages(R"("mcp_servers": [{}])"), "mcp_servers: this server calls no tools"},
+                   {R"({"messages": [{"role": "user", "content": [{"type": "tool_result"}]}]})",
+                    "messages[0].content[0].tool_use_id: missing"},
+               });
 }
 
 TEST(ParseRequest, IgnoresWhatItDoesNotKnow) {
