@@ -121,7 +121,7 @@ void Server::Impl::Log(std::string_view event, std::string_view details) const {
 base::Result<std::unique_ptr<Server>> Server::Listen(ServerOptions options) {
   const HttpOptions& http_options = options.http;
   if (http_options.tls_certificate.empty() != http_options.tls_key.empty())
-    return base::MakeError("a TLS certificate needs a key, and a key a certificate");
+    return base::MakeError("tls-cert and tls-key: one needs the other");
   FATHOM_ASSIGN(std::unique_ptr<HttpServer> http, HttpServer::Listen(http_options));
   const AccessOptions& access = options.access;
   if (!http->is_loopback() && access.keys.empty() && !access.allow_everybody)

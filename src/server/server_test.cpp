@@ -238,7 +238,7 @@ TEST(Server, SpeaksTls) {
   options.http.tls_key = certificate;
   EXPECT_THAT(Server::Listen(options).error().message, HasSubstr("test_certificate.pem"));
   options.http.tls_key.clear();
-  EXPECT_THAT(Server::Listen(options).error().message, HasSubstr("TLS"));
+  EXPECT_THAT(Server::Listen(options).error().message, HasSubstr("tls-key"));
 }
 
 TEST(Server, SaysWhyThereIsNoModel) {

@@ -51,9 +51,7 @@ struct Inputs {
       builder.Add(std::as_bytes(std::span(&size, 1)));
       builder.Add(std::as_bytes(std::span(part)));
     }
-    std::string hex;
-    for (const std::byte byte : builder.Finish()) hex += fmt::format("{:02x}", byte);
-    return hex;
+    return base::ToHex(builder.Finish());
   }
 };
 
@@ -138,6 +136,7 @@ class Training {
         tokenizer_(std::move(tokenizer)),
         table_(in_.config) {}
 
+  base::Status CheckLengths() const;
   base::Status MakeMixtures();
   base::Status MakeModel();
   base::Status Resume();
@@ -169,10 +168,20 @@ base::Result<std::unique_ptr<Training>> Training::Create(const TrainingOptions& 
   FATHOM_TRY(base::MakeDirectories(options.out));
   std::unique_ptr<Training> training(
       new Training(options, std::move(inputs), std::move(tokenizer)));
+  FATHOM_TRY(training->CheckLengths());
   FATHOM_TRY(training->MakeMixtures());
   FATHOM_TRY(training->MakeModel());
   FATHOM_TRY(training->Resume());
   return training;
+}
+
+base::Status Training::CheckLengths() const {
+  for (size_t i = 0; i < in_.recipe.stages.size(); ++i)
+    if (in_.recipe.stages[i].length > in_.config.max_position_embeddings)
+      return base::MakeError("{}: stage {}: length: {} is more than the model's {} positions",
+                             options_.recipe, i + 1, in_.recipe.stages[i].length,
+                             in_.config.max_position_embeddings);
+  return {};
 }
 
 base::Status Training::MakeMixtures() {

@@ -62,6 +62,17 @@ TEST_F(TrainerTest, RefusesTheStateOfAnotherRecipe) {
   EXPECT_THAT(other.error().message, ::testing::HasSubstr("of another recipe"));
 }
 
+TEST_F(TrainerTest, RefusesSequencesThatTheModelHasNoPositionsFor) {
+  std::string recipe = kTinyRecipe;
+  const std::string length = "length = 160";
+  recipe.replace(recipe.find(length), length.size(), "length = 1000000000");
+  folder_.Write("recipe.toml", recipe);
+  const auto refused = Run("out");
+  ASSERT_FALSE(refused.ok());
+  EXPECT_THAT(refused.error().message,
+              ::testing::HasSubstr("recipe.toml: stage 2: length: 1000000000 is more than"));
+}
+
 // Adapters change what the model answers, and are part of its matrices when it is written.
 TEST_F(TrainerTest, FineTunesWithAdapters) {
   ASSERT_TRUE(Run("base", 1).ok());
