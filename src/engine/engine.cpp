@@ -71,6 +71,7 @@ class LocalEngine final : public Engine {
   bool Step() override;
   void Park() override { memory_.Park(); }
   EngineStatistics statistics() const override;
+  std::vector<RequestStatus> requests() const override { return scheduler_.ListRequests(); }
 
  private:
   LocalEngine(EngineInfo info, const EngineOptions& options, model::ModelConfig config,

@@ -197,6 +197,9 @@ class Engine {
   virtual void Park() = 0;
 
   virtual EngineStatistics statistics() const = 0;
+
+  /// The requests under way, then the first 64 of those that wait, in the order of admission.
+  virtual std::vector<RequestStatus> requests() const = 0;
 };
 
 /// The engine, or why there is none.

@@ -146,21 +146,27 @@ double Generation::running_seconds() const {
   return admitted_ ? std::chrono::duration<double>(Clock::now() - *admitted_).count() : 0;
 }
 
-void Generation::CompleteStats() {
+RequestStatus Generation::status() const {
+  using enum RequestStatus::Phase;
+  return {.number = number_,
+          .phase = !admitted_   ? kWaiting
+                   : decoding() ? kAnswer
+                                : kPrompt,
+          .length = begun() ? sequence_->length() : 0,
+          .stats = MeasureStats()};
+}
+
+RequestStats Generation::MeasureStats() const {
   const auto seconds = [](Clock::duration d) { return std::chrono::duration<double>(d).count(); };
   const Clock::time_point now = Clock::now();
-  RequestStats& stats = completion_.stats;
+  RequestStats stats = completion_.stats;
   stats.generated_tokens = std::ssize(completion_.tokens);
   stats.queue_seconds = seconds(admitted_.value_or(now) - submitted_);
   const bool answered = stats.generated_tokens > 0;
   if (admitted_) stats.prefill_seconds = seconds((answered ? first_token_ : now) - *admitted_);
   if (answered) stats.decode_seconds = seconds(now - first_token_);
-  if (context_.experts != nullptr) {
-    const model::ExpertStatistics took = context_.experts->statistics() - experts_before_;
-    stats.experts = ExpertStats{took.uses, took.reads, static_cast<int64_t>(took.bytes_read),
-                                took.wait_seconds};
-  }
   if (begun()) stats.kv_bytes = sequence_->cache.bytes().total();
+  return stats;
 }
 
 void Generation::Report() {
@@ -169,7 +175,12 @@ void Generation::Report() {
   // The others have flushed it with their last token.
   if (completion_.finish == FinishReason::kCancelled || completion_.finish == FinishReason::kError)
     completion_.text += FlushText();
-  CompleteStats();
+  completion_.stats = MeasureStats();
+  if (context_.experts != nullptr) {
+    const model::ExpertStatistics took = context_.experts->statistics() - experts_before_;
+    completion_.stats.experts = ExpertStats{
+        took.uses, took.reads, static_cast<int64_t>(took.bytes_read), took.wait_seconds};
+  }
   if (begun()) Remember(0);
   sequence_ = nullptr;
   // The callback may already ask for more of the same sequence.

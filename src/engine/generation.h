@@ -78,6 +78,7 @@ class Generation {
 
   /// Seconds since it was admitted, or 0.
   double running_seconds() const;
+  RequestStatus status() const;
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -89,7 +90,7 @@ class Generation {
   std::optional<FinishReason> FinishAfter(int32_t token) const;
   std::string TextOf(int32_t token);
   std::string FlushText();
-  void CompleteStats();
+  RequestStats MeasureStats() const;
 
   int64_t number_;
   Request request_;

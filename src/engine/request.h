@@ -81,6 +81,19 @@ struct RequestStats {
   std::optional<ExpertStats> experts{};  ///< if EngineOptions::expert_memory
 };
 
+/// How far a request has come.
+struct RequestStatus {
+  enum class Phase : uint8_t {
+    kWaiting,
+    kPrompt,  ///< admitted; its prompt is being computed
+    kAnswer,  ///< tokens are being generated
+  };
+  int64_t number = 0;  ///< as Submit gave it
+  Phase phase = Phase::kWaiting;
+  int64_t length = 0;    ///< tokens in its sequence
+  RequestStats stats{};  ///< so far, experts left out
+};
+
 struct Completion {
   FinishReason finish = FinishReason::kStop;
   std::string text;             ///< all of the answer's text

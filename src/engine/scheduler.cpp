@@ -12,6 +12,9 @@ namespace {
 // To wait for another prompt saves at least so many tokens, else it is not worth a snapshot.
 constexpr int64_t kLeastShared = 32;
 
+// Of those that wait: they are told of after every step, and the queue may be long.
+constexpr int64_t kMostListed = 64;
+
 int64_t CountShared(std::span<const int32_t> a, std::span<const int32_t> b) {
   return std::ranges::mismatch(a, b).in1 - a.begin();
 }
@@ -24,6 +27,16 @@ double Scheduler::EstimateWait() const {
   for (const Entry& entry : running_)
     seconds = std::max(seconds, entry.generation->running_seconds());
   return std::max(1.0, seconds / static_cast<double>(std::max<int64_t>(1, running())));
+}
+
+std::vector<RequestStatus> Scheduler::ListRequests() const {
+  std::vector<RequestStatus> requests;
+  for (const Entry& entry : running_) requests.push_back(entry.generation->status());
+  for (const Entry& entry : waiting_) {
+    if (std::ssize(requests) == running() + kMostListed) break;
+    requests.push_back(entry.generation->status());
+  }
+  return requests;
 }
 
 void Scheduler::Add(std::unique_ptr<Generation> generation) {

@@ -48,6 +48,8 @@ class Scheduler {
   const Statistics& statistics() const { return statistics_; }
   /// Bytes that the running requests may still take.
   int64_t CountPromised() const;
+  /// Those that run, then the first of those that wait.
+  std::vector<RequestStatus> ListRequests() const;
 
   /// Whether no further request may wait.
   bool full() const { return running() + waiting() >= options_.max_batch + options_.max_queue; }

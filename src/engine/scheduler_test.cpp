@@ -119,6 +119,39 @@ TEST(Scheduler, NoMoreThanTheBatchIsUnderWay) {
   EXPECT_EQ(driver.ended().size(), 6u);
 }
 
+TEST(Scheduler, TellsHowFarEachRequestIs) {
+  using Phase = RequestStatus::Phase;
+  Driver driver({.batch_tokens = 50, .max_batch = 1, .kv_memory = kMuch});
+  const int64_t first = driver.Submit("first", MakeRequest(RandomTokens(1, 80), 3));
+  const int64_t second = driver.Submit("second", MakeRequest(RandomTokens(1, 80), 3));
+  const auto look = [&](size_t count) {
+    std::vector<RequestStatus> requests = driver.engine().requests();
+    EXPECT_EQ(requests.size(), count);
+    return requests;
+  };
+  driver.Step();
+  EXPECT_EQ(look(2)[0].number, first);
+  EXPECT_EQ(look(2)[0].phase, Phase::kPrompt);
+  EXPECT_EQ(look(2)[0].length, 50);
+  EXPECT_EQ(look(2)[1].number, second);
+  EXPECT_EQ(look(2)[1].phase, Phase::kWaiting);
+  EXPECT_EQ(look(2)[1].stats.prompt_tokens, 80);
+  EXPECT_GT(look(2)[1].stats.queue_seconds, 0);
+  driver.Step();
+  EXPECT_EQ(look(2)[0].phase, Phase::kAnswer);
+  EXPECT_EQ(look(2)[0].length, 80);
+  EXPECT_EQ(look(2)[0].stats.generated_tokens, 1);
+  EXPECT_GT(look(2)[0].stats.kv_bytes, 0);
+  while (driver["first"].end_step == 0) driver.Step();
+  driver.Step();
+  EXPECT_EQ(look(1)[0].number, second);
+  EXPECT_EQ(look(1)[0].stats.cached_tokens, 79);
+  driver.Finish();
+  look(0);
+  for (int i = 0; i < 66; ++i) driver.Submit("", MakeRequest({1}, 1));
+  look(64);
+}
+
 // The bytes that a request of so many tokens is promised.
 int64_t BytesFor(int64_t tokens) {
   Driver driver({.kv_memory = kMuch});

@@ -47,6 +47,8 @@ void EngineThread::Run(const Opener& open) {
   std::vector<Command> commands;
   while (TakeCommands(idle, &commands)) {
     for (const Command& command : commands) command(*opened.engine);
+    // A step of a large model takes up to a minute: what waits for it is told of before.
+    if (!commands.empty()) Publish(*opened.engine);
     commands.clear();
     idle = !opened.engine->Step();
     Publish(*opened.engine);
@@ -92,8 +94,11 @@ void EngineThread::SubmitTo(engine::Engine& engine, int64_t number, engine::Requ
 }
 
 void EngineThread::Publish(const engine::Engine& engine) {
-  post_([this, events = std::exchange(events_, {}), statistics = engine.statistics()] {
-    Hear(events, statistics);
+  post_([this, events = std::exchange(events_, {}), statistics = engine.statistics(),
+         requests = engine.requests()] {
+    statistics_ = statistics;
+    requests_ = requests;
+    Hear(events);
   });
 }
 
@@ -131,9 +136,7 @@ void EngineThread::Drop(int64_t number) {
 }
 
 // A listener may drop itself and others, so each is looked for when its turn comes.
-void EngineThread::Hear(const std::vector<Event>& events,
-                        const engine::EngineStatistics& statistics) {
-  statistics_ = statistics;
+void EngineThread::Hear(const std::vector<Event>& events) {
   for (const auto& [number, what] : events) {
     const auto found = listeners_.find(number);
     EngineListener* const listener = found == listeners_.end() ? nullptr : found->second;

@@ -87,6 +87,8 @@ class EngineThread {
   const engine::EngineInfo& info() const { return info_; }
   /// As of the last step.
   const engine::EngineStatistics& statistics() const { return statistics_; }
+  /// As of the last step, or of the last request that was handed in.
+  const std::vector<engine::RequestStatus>& requests() const { return requests_; }
 
   /// Requests under way or waiting.
   int64_t outstanding() const { return std::ssize(listeners_) + dropped_; }
@@ -119,7 +121,7 @@ class EngineThread {
   void Give(Command command);
   void Cancel(int64_t number);
   void Drop(int64_t number);
-  void Hear(const std::vector<Event>& events, const engine::EngineStatistics& statistics);
+  void Hear(const std::vector<Event>& events);
   void NoteEnd(const engine::RequestStats& stats);
   void Enter(State state);
 
@@ -132,6 +134,7 @@ class EngineThread {
   std::string error_;
   engine::EngineInfo info_;
   engine::EngineStatistics statistics_;
+  std::vector<engine::RequestStatus> requests_;
   std::map<int64_t, EngineListener*> listeners_;
   int64_t dropped_ = 0;  // requests without a listener that the engine has not ended yet
   int64_t next_number_ = 1;

@@ -113,6 +113,11 @@ class FakeEngine final : public engine::Engine {
     statistics.running = std::ssize(requests_);
     return statistics;
   }
+  std::vector<engine::RequestStatus> requests() const override {
+    std::vector<engine::RequestStatus> requests;
+    for (const auto& [number, request] : requests_) requests.push_back({.number = number});
+    return requests;
+  }
 
  private:
   engine::EngineInfo info_;
@@ -169,6 +174,17 @@ TEST(EngineThread, TellsOfTokensAndTheEnd) {
   EXPECT_EQ(first.tokens, (std::vector<int32_t>{7, 7, 7}));
   EXPECT_EQ(second.tokens, (std::vector<int32_t>{8, 8}));
   EXPECT_EQ(fixture.thread.outstanding(), 0);
+}
+
+TEST(EngineThread, TellsOfRequestsUnderWay) {
+  Fixture fixture;
+  ASSERT_TRUE(fixture.WaitFor(State::kReady));
+  Listener listener;
+  auto ticket = fixture.thread.Submit(MakeRequest(7, kForever), listener);
+  ASSERT_TRUE(fixture.mailbox.RunUntil([&] { return !fixture.thread.requests().empty(); }));
+  EXPECT_TRUE(listener.tokens.empty()) << "it is told of before the first step";
+  ticket.Cancel();
+  ASSERT_TRUE(fixture.mailbox.RunUntil([&] { return fixture.thread.requests().empty(); }));
 }
 
 TEST(EngineThread, TellsWhatTheEngineRefuses) {
