@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "engine/validate.h"
+#include "server/sequence_report.h"
 
 namespace fathom::server {
 namespace {
@@ -44,18 +45,21 @@ base::Result<std::unique_ptr<ModelRoutes>> ModelRoutes::Make(
   FATHOM_ASSIGN(const FormatTokens format, FindFormatTokens(*tokenizer));
   FATHOM_ASSIGN(std::unique_ptr<AnswerMemory> answers,
                 AnswerMemory::Open(options.engine.kv_directory, *tokenizer, format));
-  return std::unique_ptr<ModelRoutes>(new ModelRoutes(
-      std::move(tokenizer), format, std::move(answers), std::move(info), options, engine, metrics));
+  FATHOM_ASSIGN(model::ModelConfig config, model::LoadConfig(info.directory));
+  return std::unique_ptr<ModelRoutes>(new ModelRoutes(std::move(tokenizer), format,
+                                                      std::move(answers), std::move(config),
+                                                      std::move(info), options, engine, metrics));
 }
 
 ModelRoutes::ModelRoutes(std::shared_ptr<const text::Tokenizer> tokenizer,
                          const FormatTokens& format, std::unique_ptr<AnswerMemory> answers,
-                         engine::EngineInfo info, const ServerOptions& options,
-                         EngineThread& engine, Metrics& metrics)
+                         model::ModelConfig config, engine::EngineInfo info,
+                         const ServerOptions& options, EngineThread& engine, Metrics& metrics)
     : tokenizer_(std::move(tokenizer)),
       format_(format),
       answers_(std::move(answers)),
       prompts_(*tokenizer_, format_, *answers_),
+      config_(std::move(config)),
       info_(std::move(info)),
       options_(options),
       context_{engine, metrics, *tokenizer_, *answers_, options.log} {}
@@ -141,6 +145,17 @@ std::unique_ptr<Exchange> ModelRoutes::Tokenize(const HttpRequest& request) cons
 
 std::unique_ptr<Exchange> ModelRoutes::Detokenize(const HttpRequest& request) const {
   return AnswerExchange(DetokenizeBody(request.body), api::Dialect::kChat, request.head);
+}
+
+std::unique_ptr<Exchange> ModelRoutes::ShowSequences() const {
+  return MakeExchange([this] {
+    const EngineThread& engine = context_.engine;
+    return HttpResponse{.body = EncodeSequences({.model_name = options_.model_name,
+                                                 .config = config_,
+                                                 .info = info_,
+                                                 .statistics = engine.statistics(),
+                                                 .requests = engine.requests()})};
+  });
 }
 
 ModelRoutes::Outcome<std::string> ModelRoutes::TokenizeBody(std::string_view body) const {

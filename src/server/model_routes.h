@@ -13,6 +13,7 @@
 #include "api/service.h"
 #include "base/result.h"
 #include "engine/engine.h"
+#include "model/config.h"
 #include "server/answer_memory.h"
 #include "server/format_tokens.h"
 #include "server/generation_exchange.h"
@@ -26,8 +27,9 @@ namespace fathom::server {
 /// The open model, as far as requests can be read without its engine.
 class ModelRoutes {
  public:
-  /// Fails if the tokenizer is not one for the prompt format, and if what earlier processes left
-  /// in EngineOptions::kv_directory cannot be read. `options` outlives this.
+  /// Fails if the tokenizer is not one for the prompt format, and if the model's configuration or
+  /// what earlier processes left in EngineOptions::kv_directory cannot be read. `options` outlives
+  /// this.
   static base::Result<std::unique_ptr<ModelRoutes>> Make(
       std::shared_ptr<const text::Tokenizer> tokenizer, engine::EngineInfo info,
       const ServerOptions& options, EngineThread& engine, Metrics& metrics);
@@ -37,14 +39,16 @@ class ModelRoutes {
   std::unique_ptr<Exchange> CountTokens(const HttpRequest& request) const;
   std::unique_ptr<Exchange> Tokenize(const HttpRequest& request) const;
   std::unique_ptr<Exchange> Detokenize(const HttpRequest& request) const;
+  std::unique_ptr<Exchange> ShowSequences() const;
 
  private:
   template <typename Value>
   using Outcome = std::variant<Value, api::Error>;
 
   ModelRoutes(std::shared_ptr<const text::Tokenizer> tokenizer, const FormatTokens& format,
-              std::unique_ptr<AnswerMemory> answers, engine::EngineInfo info,
-              const ServerOptions& options, EngineThread& engine, Metrics& metrics);
+              std::unique_ptr<AnswerMemory> answers, model::ModelConfig config,
+              engine::EngineInfo info, const ServerOptions& options, EngineThread& engine,
+              Metrics& metrics);
 
   Outcome<PreparedGeneration> PrepareGeneration(const HttpRequest& request,
                                                 api::Dialect dialect) const;
@@ -57,6 +61,7 @@ class ModelRoutes {
   const FormatTokens format_;
   const std::unique_ptr<AnswerMemory> answers_;
   const PromptTokenizer prompts_;
+  const model::ModelConfig config_;
   engine::EngineInfo info_;
   const ServerOptions& options_;
   GenerationContext context_;

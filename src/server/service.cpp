@@ -7,12 +7,12 @@
 #include <utility>
 
 #include "server/log.h"
+#include "server/page.h"
 
 namespace fathom::server {
 namespace {
 
 constexpr std::string_view kModelPath = "/v1/models/";
-constexpr std::string_view kHealthPath = "/health";
 
 std::string_view StateName(EngineThread::State state) {
   switch (state) {
@@ -44,27 +44,30 @@ Service::Service(const ServerOptions& options, const EngineThread& engine, Metri
 
 std::span<const Service::Route> Service::AllRoutes() {
   using enum api::Dialect;
+  using enum Needs;
   static const Route kRoutes[] = {
-      {"/v1/chat/completions", "POST", kChat, true, &Service::Generate},
-      {"/v1/completions", "POST", kCompletions, true, &Service::Generate},
-      {"/v1/responses", "POST", kResponses, true, &Service::Generate},
-      {"/v1/messages", "POST", kMessages, true, &Service::Generate},
-      {"/v1/messages/count_tokens", "POST", kMessages, true, &Service::CountTokens},
-      {"/tokenize", "POST", kChat, true, &Service::Tokenize},
-      {"/detokenize", "POST", kChat, true, &Service::Detokenize},
-      {"/v1/models", "GET", kChat, true, &Service::ListModels},
-      {kModelPath, "GET", kChat, true, &Service::ShowModel},
-      {kHealthPath, "GET", kChat, false, &Service::ShowHealth},
-      {"/metrics", "GET", kChat, false, &Service::ShowMetrics},
-      {"/version", "GET", kChat, false, &Service::ShowVersion},
-      {"/", "GET", kChat, false, &Service::ShowVersion},
+      {"/v1/chat/completions", "POST", kChat, kModelAndAccess, &Service::Generate},
+      {"/v1/completions", "POST", kCompletions, kModelAndAccess, &Service::Generate},
+      {"/v1/responses", "POST", kResponses, kModelAndAccess, &Service::Generate},
+      {"/v1/messages", "POST", kMessages, kModelAndAccess, &Service::Generate},
+      {"/v1/messages/count_tokens", "POST", kMessages, kModelAndAccess, &Service::CountTokens},
+      {"/tokenize", "POST", kChat, kModelAndAccess, &Service::Tokenize},
+      {"/detokenize", "POST", kChat, kModelAndAccess, &Service::Detokenize},
+      {"/v1/models", "GET", kChat, kModelAndAccess, &Service::ListModels},
+      {kModelPath, "GET", kChat, kModelAndAccess, &Service::ShowModel},
+      {"/sequences", "GET", kChat, kModelAndAccess, &Service::ShowSequences},
+      {"/metrics", "GET", kChat, kAccess, &Service::ShowMetrics},
+      {"/version", "GET", kChat, kAccess, &Service::ShowVersion},
+      {"/health", "GET", kChat, kNothing, &Service::ShowHealth},
+      {kPagePath, "GET", kChat, kNothing, &Service::ShowPage},
+      {kPageFilesPath, "GET", kChat, kNothing, &Service::ShowPage},
   };
   return kRoutes;
 }
 
 const Service::Route* Service::FindRoute(std::string_view path) {
   for (const Route& route : AllRoutes()) {
-    const bool is_prefix = route.path == kModelPath;
+    const bool is_prefix = route.path.size() > 1 && route.path.ends_with('/');
     if (path == route.path || (is_prefix && path.starts_with(route.path))) return &route;
   }
   return nullptr;
@@ -79,16 +82,16 @@ std::optional<HttpResponse> Service::Refuse(const RequestHead& head) {
 }
 
 std::optional<api::Error> Service::Check(const RequestHead& head) const {
-  if (head.path != kHealthPath) {
+  const Route* const route = FindRoute(head.path);
+  if (route == nullptr || route->needs != Needs::kNothing) {
     if (auto error = access_.Check(head)) return error;
   }
-  const Route* const route = FindRoute(head.path);
   if (route == nullptr)
     return api::Error{api::ErrorKind::kNotFound, fmt::format("no such path: {}", head.path)};
   if (!Takes(route->method, head.method))
     return api::Error{api::ErrorKind::kMethodNotAllowed,
                       fmt::format("{} takes {}", head.path, route->method)};
-  return route->needs_model ? CheckModel() : std::nullopt;
+  return route->needs == Needs::kModelAndAccess ? CheckModel() : std::nullopt;
 }
 
 std::optional<api::Error> Service::CheckModel() const {
@@ -174,6 +177,16 @@ std::unique_ptr<Exchange> Service::ShowMetrics(const HttpRequest&, api::Dialect)
 
 std::unique_ptr<Exchange> Service::ShowVersion(const HttpRequest&, api::Dialect) {
   return MakeExchange(HttpResponse{.body = api::EncodeVersion(options_.version)});
+}
+
+std::unique_ptr<Exchange> Service::ShowSequences(const HttpRequest&, api::Dialect) {
+  return model_->ShowSequences();
+}
+
+std::unique_ptr<Exchange> Service::ShowPage(const HttpRequest& request, api::Dialect) {
+  if (auto response = FindPage(request.head.path)) return MakeExchange(std::move(*response));
+  const std::string message = fmt::format("no such path: {}", request.head.path);
+  return MakeExchange(MakeError(request.head, {api::ErrorKind::kNotFound, message}));
 }
 
 // OpenAI's clients look for the one name, Anthropic's for the other.

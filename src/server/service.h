@@ -35,11 +35,14 @@ class Service final : public Handler {
   void Note(const RequestRecord& record) override;
 
  private:
+  // What has to be there before a request is answered.
+  enum class Needs : uint8_t { kNothing, kAccess, kModelAndAccess };
+
   struct Route {
-    std::string_view path;    // one that ends in '/' stands for all that begin so
+    std::string_view path;    // one that ends in '/' stands for all that begin so, "/" for itself
     std::string_view method;  // GET: HEAD too
     api::Dialect dialect;
-    bool needs_model;
+    Needs needs;
     std::unique_ptr<Exchange> (Service::*prepare)(const HttpRequest& request, api::Dialect dialect);
   };
 
@@ -59,6 +62,8 @@ class Service final : public Handler {
   std::unique_ptr<Exchange> ShowHealth(const HttpRequest& request, api::Dialect dialect);
   std::unique_ptr<Exchange> ShowMetrics(const HttpRequest& request, api::Dialect dialect);
   std::unique_ptr<Exchange> ShowVersion(const HttpRequest& request, api::Dialect dialect);
+  std::unique_ptr<Exchange> ShowSequences(const HttpRequest& request, api::Dialect dialect);
+  std::unique_ptr<Exchange> ShowPage(const HttpRequest& request, api::Dialect dialect);
   api::ModelCard MakeCard() const;
 
   const ServerOptions& options_;
