@@ -3,14 +3,15 @@
 #   tools/setup.sh          what building and running need
 #   tools/setup.sh --train  and what training and "make test" need on top: LibTorch, OpenBLAS
 #                           (130 MB to fetch, 560 MB on disk)
-#   tools/setup.sh --gate   and what .ci/run needs beyond that: clang, its sanitizers, clang-format
+#   tools/setup.sh --gate   and what .ci/run needs beyond that: clang, its sanitizers, clang-format,
+#                           a browser
 set -euo pipefail
 
 packages=(make g++ cmake ninja-build pkg-config nlohmann-json3-dev libfmt-dev libpcre2-dev
   libcli11-dev libedit-dev liburing-dev libxxhash-dev libssl-dev
   libboost1.81-dev libtomlplusplus-dev libgtest-dev libgmock-dev)
 train_packages=(libtorch-dev libopenblas0-pthread)
-gate_packages=(git python3 clang clang-format libclang-rt-14-dev)
+gate_packages=(git python3 clang clang-format libclang-rt-14-dev chromium)
 case ${1:-} in
   '') ;;
   --train) packages+=("${train_packages[@]}") ;;
