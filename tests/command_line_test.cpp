@@ -19,8 +19,9 @@ using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
 TEST(CommandLine, EveryHelpFitsATerminalAndNamesTheExitCodes) {
-  for (const char* command : {"", "run", "chat", "serve", "demo", "inspect", "cost", "bench",
-                              "logits", "synth", "eval", "train-tokenizer", "tokenize", "encode"}) {
+  for (const char* command :
+       {"", "run", "chat", "serve", "demo", "inspect", "cost", "bench", "logits", "synth", "train",
+        "eval", "train-tokenizer", "tokenize", "encode"}) {
     Arguments arguments = {"--help"};
     if (*command != '\0') arguments.insert(arguments.begin(), command);
     const std::string help = RunWell(arguments);

@@ -1,6 +1,7 @@
 #include "cli/command.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <new>
 #include <utility>
 
@@ -87,18 +88,9 @@ CLI::App& CommandLine::Add(const CommandHelp& help, Body body) {
   return *app;
 }
 
-void CommandLine::AddPassing(
-    const CommandHelp& help,
-    std::function<base::Result<ExitCode>(const std::vector<std::string>&)> body) {
-  CLI::App* app = app_->add_subcommand(help.name, help.summary);
-  app->group(help.group);
-  app->prefix_command();
-  app->set_help_flag();
-  commands_.push_back({app, [app, body = std::move(body)] { return body(app->remaining()); }});
-}
-
 int CommandLine::Run(int argc, const char* const* argv) {
   PrepareStandardStreams();
+  arguments_.assign(argv + std::min(argc, 1), argv + argc);
   return static_cast<int>(ParseAndRun(argc, argv));
 }
 

@@ -51,10 +51,8 @@ class CommandLine {
   /// Adds a command; its options are then added to what is returned.
   CLI::App& Add(const CommandHelp& help, Body body);
 
-  /// Adds a command that gets its arguments as they are, "--help" included.
-  void AddPassing(
-      const CommandHelp& help,
-      std::function<base::Result<ExitCode>(const std::vector<std::string>& arguments)> body);
+  /// What Run was given, without the program's own name.
+  const std::vector<std::string>& arguments() const { return arguments_; }
 
   /// Parses, runs, and reports an error as one line "fathom: ..." on stderr. Returns the exit code.
   int Run(int argc, const char* const* argv);
@@ -68,6 +66,7 @@ class CommandLine {
   ExitCode ParseAndRun(int argc, const char* const* argv);
 
   std::string version_;
+  std::vector<std::string> arguments_;
   std::unique_ptr<CLI::App> app_;
   std::vector<Command> commands_;
 };

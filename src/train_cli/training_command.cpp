@@ -4,17 +4,16 @@
 
 #include <memory>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "base/atomic_file.h"
 #include "cli/format.h"
 #include "cli/interrupt.h"
 #include "cli/model_options.h"
-#include "cli/option.h"
 #include "cli/output.h"
 #include "cli/progress_bar.h"
 #include "cli/terminal.h"
+#include "cli/train_command.h"
 #include "measure/chart.h"
 #include "train/curves.h"
 #include "train/trainer.h"
@@ -65,8 +64,12 @@ base::Status DrawCurves(const std::string& directory) {
   return base::ReplaceFile(directory + "/curves.svg", measure::DrawCharts(charts));
 }
 
-base::Result<cli::ExitCode> RunTraining(train::TrainingOptions options) {
-  options.threads = cli::ChooseThreads(options.threads);
+base::Result<cli::ExitCode> RunTraining(const cli::TrainFlags& flags) {
+  const train::TrainingOptions options = {.recipe = flags.recipe,
+                                          .out = flags.out,
+                                          .from = flags.from,
+                                          .lora_rank = flags.lora_rank,
+                                          .threads = cli::ChooseThreads(flags.threads)};
   if (!train::HasOpenBlas())
     cli::PrintNote(
         "libblas is not OpenBLAS: training will be many times slower than with Debian's "
@@ -91,40 +94,10 @@ base::Result<cli::ExitCode> RunTraining(train::TrainingOptions options) {
   return cli::ExitCode::kInterrupted;
 }
 
-constexpr const char* kDetails =
-    "The recipe is a TOML file that names the architecture (a config.json), the\n"
-    "tokenizer and the stages; docs/design/training.md describes its keys. Everything\n"
-    "is written to --out: model/ (a checkpoint in the official layout, for the other\n"
-    "commands), curves.csv and curves.svg (the losses), and a state. When the command\n"
-    "was stopped, by Ctrl-C or in any other way, and is given again, it goes on from\n"
-    "there, and the result is the same to the bit, on any number of threads.";
-
 }  // namespace
 
 void AddTrainingCommand(cli::CommandLine& command_line) {
-  const auto options = std::make_shared<train::TrainingOptions>();
-  CLI::App& app = command_line.Add(
-      {.name = "train",
-       .group = cli::kModelGroup,
-       .summary = "Train or fine-tune a model",
-       .details = kDetails,
-       .examples = "fathom train configs/default.toml --out /tmp/model\n"
-                   "fathom train tuning.toml --from models/default --lora 8 --out /tmp/tuned",
-       .exit_codes = "130  interrupted"},
-      [options] { return RunTraining(*options); });
-  options->threads = 0;
-  cli::AddText(app, "RECIPE", "FILE", "The recipe's path", &options->recipe).Require();
-  cli::AddText(app, "--out", "DIR", "Where everything is written", &options->out).Require();
-  const cli::Option from = cli::AddText(app, "--from", "DIR",
-                                        "Begin with this checkpoint, its config.json and\n"
-                                        "tokenizer.json (default: at random)",
-                                        &options->from);
-  cli::AddInteger(app, "--lora", {1, 1024},
-                  "Train adapters of this rank, merged in the end\n"
-                  "(default: train all parameters)",
-                  [options](int64_t rank) { options->lora_rank = rank; })
-      .Need(from);
-  cli::AddThreadsOption(app, &options->threads);
+  cli::AddTrainCommand(command_line, RunTraining);
 }
 
 }  // namespace fathom::train_cli
