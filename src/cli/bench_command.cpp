@@ -211,20 +211,12 @@ base::Result<ExitCode> BenchAttention(const BenchOptions& options) {
 
 void AddFillOption(CLI::App& app, std::optional<measure::Fill>* fill) {
   using measure::Fill;
-  const auto parse = [](const std::string& text) -> std::optional<Fill> {
-    if (text == "random") return Fill::kRandom;
-    if (text == "prefill") return Fill::kPrefill;
-    return std::nullopt;
-  };
-  const auto check = [parse](const std::string& text) {
-    return parse(text) ? "" : fmt::format("\"{}\" is not random or prefill", text);
-  };
-  AddText(
-      app, "--fill", "HOW",
-      "How a context's beginning gets into the cache: random\n"
-      "or prefill (default: prefill up to 1024 tokens, then\n"
-      "random)",
-      [fill, parse](const std::string& text) { *fill = parse(text); }, check);
+  AddChoice(app, "--fill", {"random", "prefill"},
+            "How a context's beginning gets into the cache\n"
+            "(default: prefill up to 1024 tokens, then random)",
+            [fill](const std::string& text) {
+              *fill = text == "random" ? Fill::kRandom : Fill::kPrefill;
+            });
 }
 
 void AddFormatOptions(CLI::App& app, OutputFormat* format) {

@@ -47,8 +47,7 @@ void AddEncodeCommand(CommandLine& command_line) {
   AddText(app, "--messages", "FILE", "The conversation, as JSON; - is standard input",
           &options->messages)
       .Require();
-  AddThinkOption(app, "Thinking before the answer: none, high or max\n(default: high)",
-                 &options->think);
+  AddThinkOption(app, "Thinking before the answer (default: high)", &options->think);
 }
 
 }  // namespace fathom::cli

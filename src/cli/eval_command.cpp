@@ -1,5 +1,3 @@
-#include <fmt/format.h>
-
 #include <memory>
 #include <optional>
 #include <string>
@@ -114,11 +112,6 @@ base::Result<ExitCode> Eval(const EvalOptions& options) {
   return ExitCode::kSuccess;
 }
 
-std::string CheckExamination(const std::string& what) {
-  const bool is_known = what == "recall" || what == "tools" || what == "ppl";
-  return is_known ? "" : fmt::format("\"{}\" is not recall, tools or ppl", what);
-}
-
 constexpr const char* kEvalDetails =
     "recall  a document of facts among filler fills the context, and each fact is\n"
     "        asked for. Counted by context and by depth.\n"
@@ -144,9 +137,8 @@ void AddEvalCommand(CommandLine& command_line) {
                                     "fathom eval ppl --text book.txt",
                         .exit_codes = {}},
                        [options] { return Eval(*options); });
-  AddText(
-      app, "WHAT", "WHAT", "recall, tools or ppl",
-      [options](const std::string& what) { options->what = what; }, CheckExamination)
+  AddChoice(app, "WHAT", {"recall", "tools", "ppl"}, "recall, tools or ppl",
+            [options](const std::string& what) { options->what = what; })
       .Require();
   AddModelOption(app, &options->model);
   AddIntegers(

@@ -65,8 +65,7 @@ void AddEngineOptions(CLI::App& app, EngineFlags* flags) {
 
 void AddGenerationOptions(CLI::App& app, GenerationFlags* flags) {
   AddText(app, "--system", "TEXT", "The system message", &flags->system);
-  AddThinkOption(app, "Thinking before the answer: none, high or max\n(default: none)",
-                 &flags->think);
+  AddThinkOption(app, "Thinking before the answer (default: none)", &flags->think);
   AddInteger(app, "-n,--max-tokens", {1}, "Longest answer (default: until the context is full)",
              [flags](int64_t tokens) { flags->max_tokens = tokens; });
   const auto is_empty = [](const std::string& text) {

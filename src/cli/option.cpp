@@ -30,18 +30,35 @@ std::string DescribeRange(NumberRange range) {
   return fmt::format("a number from {} to {}", range.least, range.most);
 }
 
+// `values` says what `check` lets through. CLI11 shows the name of a check nowhere; DescribeOptions
+// (reference.h) finds the text there.
+Option AddChecked(CLI::App& app, const std::string& name, const std::string& type,
+                  const std::string& description, std::function<void(const std::string&)> set,
+                  const TextCheck& check, const std::string& values) {
+  CLI::Option* option = app.add_option_function<std::string>(name, std::move(set), description);
+  return Option(option->type_name(type)->check(check, "", values));
+}
+
+// "none, high or max"
+std::string JoinChoices(const std::vector<std::string>& words) {
+  const std::string last = " or " + words.back();
+  return fmt::format("{}{}", fmt::join(words.begin(), words.end() - 1, ", "), last);
+}
+
 template <typename Value, typename Range>
 Option AddRanged(CLI::App& app, const std::string& name, Range range,
                  const std::string& description, std::function<void(Value)> set) {
-  const auto check = [range](const std::string& text) {
+  const std::string values = DescribeRange(range);
+  const auto check = [range, values](const std::string& text) {
     const std::optional<Value> value = ParseWhole<Value>(text);
     // Written so that NaN fails too.
     if (value && *value >= range.least && *value <= range.most) return std::string();
-    return fmt::format("\"{}\" is not {}", text, DescribeRange(range));
+    return fmt::format("\"{}\" is not {}", text, values);
   };
-  return AddText(
+  return AddChecked(
       app, name, "N", description,
-      [set = std::move(set)](const std::string& text) { set(*ParseWhole<Value>(text)); }, check);
+      [set = std::move(set)](const std::string& text) { set(*ParseWhole<Value>(text)); }, check,
+      values);
 }
 
 std::optional<std::vector<int64_t>> ParseIntegers(const std::string& text, IntegerRange range) {
@@ -113,6 +130,17 @@ Option AddTexts(CLI::App& app, const std::string& name, const std::string& type,
   return Option(option);
 }
 
+Option AddChoice(CLI::App& app, const std::string& name, const std::vector<std::string>& words,
+                 const std::string& description, std::function<void(const std::string&)> set) {
+  const std::string values = JoinChoices(words);
+  const auto check = [words, values](const std::string& text) {
+    if (std::ranges::find(words, text) != words.end()) return std::string();
+    return fmt::format("\"{}\" is not {}", text, values);
+  };
+  return AddChecked(app, name, fmt::format("{}", fmt::join(words, "|")), description,
+                    std::move(set), check, values);
+}
+
 Option AddInteger(CLI::App& app, const std::string& name, IntegerRange range,
                   const std::string& description, std::function<void(int64_t)> set) {
   return AddRanged<int64_t>(app, name, range, description, std::move(set));
@@ -140,26 +168,26 @@ std::optional<uint64_t> ParseBytes(std::string_view text) {
 
 Option AddBytes(CLI::App& app, const std::string& name, const std::string& description,
                 uint64_t* bytes) {
+  static constexpr const char* kValues = "a number of bytes from 1, such as 800M, 4G or 100GB";
   const auto check = [](const std::string& text) {
-    if (ParseBytes(text)) return std::string();
-    return fmt::format("\"{}\" is not a number of bytes from 1, such as 800M, 4G or 100GB", text);
+    return ParseBytes(text) ? "" : fmt::format("\"{}\" is not {}", text, kValues);
   };
-  return AddText(
+  return AddChecked(
       app, name, "BYTES", description,
-      [bytes](const std::string& text) { *bytes = *ParseBytes(text); }, check);
+      [bytes](const std::string& text) { *bytes = *ParseBytes(text); }, check, kValues);
 }
 
 Option AddIntegers(CLI::App& app, const std::string& name, IntegerRange range,
                    const std::string& description, std::function<void(std::vector<int64_t>)> set) {
-  const auto check = [range](const std::string& text) {
-    if (ParseIntegers(text, range)) return std::string();
-    return fmt::format("\"{}\" is not a list of integers from {} to {}", text, range.least,
-                       range.most);
+  const std::string values =
+      fmt::format("a list of integers from {} to {}", range.least, range.most);
+  const auto check = [range, values](const std::string& text) {
+    return ParseIntegers(text, range) ? "" : fmt::format("\"{}\" is not {}", text, values);
   };
-  return AddText(
+  return AddChecked(
       app, name, "N,...", description,
       [range, set = std::move(set)](const std::string& text) { set(*ParseIntegers(text, range)); },
-      check);
+      check, values);
 }
 
 std::optional<text::ThinkingEffort> ParseEffort(std::string_view name) {
@@ -171,12 +199,8 @@ std::optional<text::ThinkingEffort> ParseEffort(std::string_view name) {
 }
 
 void AddThinkOption(CLI::App& app, const std::string& description, text::ThinkingEffort* effort) {
-  const auto check = [](const std::string& text) {
-    return ParseEffort(text) ? "" : fmt::format("\"{}\" is not none, high or max", text);
-  };
-  AddText(
-      app, "--think", "EFFORT", description,
-      [effort](const std::string& text) { *effort = *ParseEffort(text); }, check);
+  AddChoice(app, "--think", {"none", "high", "max"}, description,
+            [effort](const std::string& text) { *effort = *ParseEffort(text); });
 }
 
 }  // namespace fathom::cli

@@ -63,6 +63,11 @@ Option AddTexts(CLI::App& app, const std::string& name, const std::string& type,
                 const std::string& description, std::vector<std::string>* values,
                 const TextCheck& check = {});
 
+/// Adds an option that takes one of some words, which stand for the value in the help:
+/// "none|high|max". Those of an argument without a name are told by its description.
+Option AddChoice(CLI::App& app, const std::string& name, const std::vector<std::string>& words,
+                 const std::string& description, std::function<void(const std::string&)> set);
+
 struct IntegerRange {
   int64_t least = 0;
   int64_t most = std::numeric_limits<int64_t>::max();

@@ -115,10 +115,9 @@ void AddLimitOptions(CLI::App& app, ServeFlags* flags) {
 
 void AddAnswerOptions(CLI::App& app, ServeFlags* flags) {
   api::ParseOptions* const parse = &flags->server.parse;
-  AddThinkOption(app,
-                 "Thinking where a request does not say: none, high\nor max (default: high; "
-                 "Anthropic's API: always none)",
-                 &parse->default_effort);
+  AddThinkOption(
+      app, "Thinking where a request does not say (default:\nhigh; Anthropic's API: always none)",
+      &parse->default_effort);
   AddFlag(app, "--sampling-while-thinking",
           "Let temperature, top_p and penalties count also\nwhile the model thinks",
           &parse->sampling_while_thinking);
