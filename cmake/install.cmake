@@ -20,10 +20,36 @@ target_link_libraries(fathom_library PRIVATE fmt::fmt Threads::Threads pcre2-8 u
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/fathom)
 write_basic_package_version_file(fathom-config-version.cmake COMPATIBILITY SameMinorVersion)
-install(TARGETS fathom_library EXPORT fathom-targets)
-install(EXPORT fathom-targets NAMESPACE fathom:: DESTINATION ${package_dir})
+install(TARGETS fathom_library EXPORT fathom-targets COMPONENT development)
+install(EXPORT fathom-targets NAMESPACE fathom:: DESTINATION ${package_dir} COMPONENT development)
 install(FILES cmake/fathom-config.cmake ${CMAKE_CURRENT_BINARY_DIR}/fathom-config-version.cmake
-  DESTINATION ${package_dir})
+  DESTINATION ${package_dir} COMPONENT development)
 install(FILES src/engine/engine.h src/engine/request.h
-  DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/fathom)
-install(FILES LICENSE NOTICE DESTINATION ${CMAKE_INSTALL_DOCDIR})
+  DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/fathom COMPONENT development)
+install(FILES LICENSE NOTICE DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT licence)
+
+# Completions and manual pages, as the program describes itself. Sanitized programs are not installed.
+if(NOT FATHOM_SANITIZE)
+  set(reference_dir ${CMAKE_CURRENT_BINARY_DIR}/reference)
+  set(write_reference)
+  foreach(form man bash zsh fish)
+    list(APPEND write_reference
+      COMMAND ${CMAKE_COMMAND} -E make_directory ${reference_dir}/${form}
+      COMMAND fathom reference ${form} --out ${reference_dir}/${form})
+  endforeach()
+  add_custom_command(OUTPUT ${reference_dir}/written
+    COMMAND ${CMAKE_COMMAND} -E rm -rf ${reference_dir}
+    ${write_reference}
+    COMMAND gzip -9n ${reference_dir}/man/*.1
+    COMMAND ${CMAKE_COMMAND} -E touch ${reference_dir}/written
+    DEPENDS fathom COMMENT "Writing completions and manual pages" )
+  add_custom_target(reference ALL DEPENDS ${reference_dir}/written)
+  install(DIRECTORY ${reference_dir}/man/ DESTINATION ${CMAKE_INSTALL_MANDIR}/man1
+    COMPONENT program)
+  install(DIRECTORY ${reference_dir}/bash/
+    DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions COMPONENT program)
+  install(DIRECTORY ${reference_dir}/fish/
+    DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d COMPONENT program)
+  install(DIRECTORY ${reference_dir}/zsh/
+    DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions COMPONENT zsh)
+endif()

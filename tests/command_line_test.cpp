@@ -21,7 +21,7 @@ using ::testing::StartsWith;
 TEST(CommandLine, EveryHelpFitsATerminalAndNamesTheExitCodes) {
   for (const char* command :
        {"", "run", "chat", "serve", "demo", "inspect", "cost", "bench", "logits", "synth", "train",
-        "eval", "train-tokenizer", "tokenize", "encode"}) {
+        "eval", "train-tokenizer", "tokenize", "encode", "reference"}) {
     Arguments arguments = {"--help"};
     if (*command != '\0') arguments.insert(arguments.begin(), command);
     const std::string help = RunWell(arguments);
@@ -36,8 +36,9 @@ TEST(CommandLine, EveryHelpFitsATerminalAndNamesTheExitCodes) {
 
 TEST(CommandLine, TheProgramsHelpNamesEveryCommand) {
   const std::string help = RunWell({"-h"});
-  for (const char* command : {"run", "chat", "serve", "demo", "inspect", "cost", "bench", "logits",
-                              "synth", "train", "eval", "train-tokenizer", "tokenize", "encode"})
+  for (const char* command :
+       {"run", "chat", "serve", "demo", "inspect", "cost", "bench", "logits", "synth", "train",
+        "eval", "train-tokenizer", "tokenize", "encode", "reference"})
     EXPECT_THAT(help, HasSubstr(std::string("\n  ") + command + " "));
   EXPECT_THAT(RunWell({"--version"}), testing::MatchesRegex("fathom [0-9]+\\.[0-9]+\\.[0-9]+\n"));
 }

@@ -29,8 +29,7 @@ constexpr const char* kMoreDetails =
     "\n\n"
     "Answers go to standard output, all else to standard error. Where standard input\n"
     "is no terminal, its lines are taken one by one, and an error ends the session\n"
-    "with exit code 1. On a terminal lines can be edited; their history is kept in\n"
-    "$XDG_STATE_HOME/fathom/history, by default ~/.local/state/fathom/history.\n"
+    "with exit code 1. On a terminal lines can be edited.\n"
     "\n"
     "With --session the conversation goes on where the file left it, without\n"
     "computing it again, and is written back when the chat ends. The file is replaced\n"
@@ -105,6 +104,8 @@ void AddChatCommand(CommandLine& command_line) {
        .group = kTalkGroup,
        .summary = "Talk with a model, turn by turn",
        .details = fmt::format("{}{}{}", kChatDetails, kChatHelp, kMoreDetails),
+       .environment = {{"XDG_STATE_HOME", "where the history is, instead of ~/.local/state"}},
+       .files = {{"~/.local/state/fathom/history", "the lines that were entered"}},
        .examples = "fathom chat --think high --system 'Answer briefly.'\n"
                    "printf '%s\\n' 'Hello' '/save chat.json' | fathom chat --temp 0\n"
                    "fathom chat --session novel.session"},

@@ -17,17 +17,38 @@ constexpr const char* kExitCodes =
     "  1    failure, told in one line on standard error\n"
     "  2    wrong usage";
 
-constexpr const char* kProgramDetails =
-    "\"fathom COMMAND --help\" describes a command. Results go to standard output,\n"
-    "everything else to standard error.\n"
-    "\n"
-    "Environment:\n"
-    "  FATHOM_ISA    the kernels to use instead of the best ones for this CPU\n"
-    "                (\"fathom inspect\" lists them)";
+CommandHelp MakeProgramHelp() {
+  return {.name = "fathom",
+          .group = {},
+          .summary = "DeepSeek-V4 models on CPU servers",
+          .details =
+              "\"fathom COMMAND --help\" describes a command. Results go to standard output,\n"
+              "everything else to standard error.",
+          .environment = {{"FATHOM_ISA",
+                           "the kernels to use instead of the best ones for this CPU\n"
+                           "(\"fathom inspect\" lists them)"},
+                          {"NO_COLOR", "if not empty, nothing is dimmed on a terminal"}}};
+}
+
+std::string FormatEntries(const std::string& heading, const std::vector<HelpEntry>& entries) {
+  if (entries.empty()) return {};
+  size_t width = 0;
+  for (const HelpEntry& entry : entries) width = std::max(width, entry.name.size());
+  std::string text = heading + ":\n";
+  for (const HelpEntry& entry : entries) {
+    std::string name = entry.name;
+    for (const std::string& line : CLI::detail::split(entry.text, '\n')) {
+      text += fmt::format("  {:<{}}    {}\n", name, width, line);
+      name.clear();
+    }
+  }
+  return text + "\n";
+}
 
 std::string FormatFooter(const CommandHelp& help) {
   std::string footer;
   if (!help.details.empty()) footer += help.details + "\n\n";
+  footer += FormatEntries("Environment", help.environment) + FormatEntries("Files", help.files);
   if (!help.examples.empty()) {
     footer += "Examples:\n  ";
     for (const char c : help.examples) footer += c == '\n' ? "\n  " : std::string(1, c);
@@ -71,11 +92,12 @@ ExitCode ReportUsage(const CLI::App& app, const CLI::ParseError& error) {
 
 CommandLine::CommandLine(const std::string& version)
     : version_(version),
-      app_(std::make_unique<CLI::App>("DeepSeek-V4 models on CPU servers", "fathom")) {
+      help_(MakeProgramHelp()),
+      app_(std::make_unique<CLI::App>(help_.summary, help_.name)) {
   app_->formatter(std::make_shared<HelpFormatter>());
   app_->set_help_flag("-h,--help", "Print this help");
   app_->set_version_flag("--version", "fathom " + version, "Print the version");
-  app_->footer(FormatFooter({.details = kProgramDetails}));
+  app_->footer(FormatFooter(help_));
 }
 
 CommandLine::~CommandLine() = default;
@@ -84,8 +106,16 @@ CLI::App& CommandLine::Add(const CommandHelp& help, Body body) {
   CLI::App* app = app_->add_subcommand(help.name, help.summary);
   app->group(help.group);
   app->footer(FormatFooter(help));
-  commands_.push_back({app, std::move(body)});
+  commands_.push_back({help, app, std::move(body)});
   return *app;
+}
+
+ProgramReference CommandLine::Describe() const {
+  ProgramReference reference = {
+      .version = version_, .program = DescribeCommand(help_, *app_), .commands = {}};
+  for (const Command& command : commands_)
+    reference.commands.push_back(DescribeCommand(command.help, *command.app));
+  return reference;
 }
 
 int CommandLine::Run(int argc, const char* const* argv) {

@@ -10,7 +10,9 @@
 #include <vector>
 
 #include "base/result.h"
+#include "cli/command_help.h"
 #include "cli/option.h"
+#include "cli/reference.h"
 
 namespace fathom::cli {
 
@@ -20,21 +22,6 @@ enum class ExitCode : int {
   kFailure = 1,
   kUsage = 2,
   kInterrupted = 130,  ///< stopped by SIGINT after finishing its output, as shells report it
-};
-
-/// Groups of commands in the program's help, in this order.
-inline constexpr const char* kTalkGroup = "Talk to a model";
-inline constexpr const char* kModelGroup = "Look at models";
-inline constexpr const char* kTextGroup = "Text and tokens";
-
-/// A command's entry in the help, without the options.
-struct CommandHelp {
-  std::string name{};
-  std::string group{};
-  std::string summary{};     ///< one line without a full stop: "Show what a checkpoint holds"
-  std::string details{};     ///< paragraphs below the options
-  std::string examples{};    ///< one command a line
-  std::string exit_codes{};  ///< beyond 0, 1 and 2: "130 interrupted"
 };
 
 /// The whole command line of the program.
@@ -51,6 +38,9 @@ class CommandLine {
   /// Adds a command; its options are then added to what is returned.
   CLI::App& Add(const CommandHelp& help, Body body);
 
+  /// Everything that has been added.
+  ProgramReference Describe() const;
+
   /// What Run was given, without the program's own name.
   const std::vector<std::string>& arguments() const { return arguments_; }
 
@@ -59,6 +49,7 @@ class CommandLine {
 
  private:
   struct Command {
+    CommandHelp help;
     CLI::App* app;
     Body body;
   };
@@ -66,6 +57,7 @@ class CommandLine {
   ExitCode ParseAndRun(int argc, const char* const* argv);
 
   std::string version_;
+  CommandHelp help_;
   std::vector<std::string> arguments_;
   std::unique_ptr<CLI::App> app_;
   std::vector<Command> commands_;

@@ -19,5 +19,6 @@ void AddTrainTokenizerCommand(CommandLine& command_line);
 void AddEvalCommand(CommandLine& command_line);
 void AddTokenizeCommand(CommandLine& command_line);
 void AddEncodeCommand(CommandLine& command_line);
+void AddReferenceCommand(CommandLine& command_line);
 
 }  // namespace fathom::cli

@@ -32,22 +32,8 @@ std::string FormatEntry(const std::string& name, const std::string& description)
   return text + "\n";
 }
 
-std::string FormatUsage(const CLI::App& app, const std::string& name) {
-  std::string usage = "Usage: " + name;
-  for (const CLI::Option* option : app.get_options())
-    if (option->nonpositional() && option->get_required())
-      usage += fmt::format(" --{} {}", option->get_lnames().front(), option->get_type_name());
-  usage += " [OPTION]...";
-  for (const CLI::Option* option : app.get_options()) {
-    if (!option->get_positional()) continue;
-    usage += option->get_required() ? " " + option->get_name(true)
-                                    : fmt::format(" [{}]", option->get_name(true));
-  }
-  if (app.get_parent() == nullptr) usage += " COMMAND";
-  return usage + "\n";
-}
-
 std::string FormatOptions(const CLI::App& app, const std::string& group) {
+  if (group.empty()) return {};  // of options that are not shown
   std::string text;
   const CLI::Option* help = app.get_help_ptr();
   for (const CLI::Option* option : app.get_options())
@@ -84,10 +70,27 @@ std::string FormatCommands(const CLI::App& app) {
 
 }  // namespace
 
+std::string FormatUsage(const CLI::App& app) {
+  std::string usage = app.get_name();
+  if (app.get_parent() != nullptr) usage = app.get_parent()->get_name() + " " + usage;
+  for (const CLI::Option* option : app.get_options())
+    if (option->nonpositional() && option->get_required())
+      usage += fmt::format(" --{} {}", option->get_lnames().front(), option->get_type_name());
+  usage += " [OPTION]...";
+  for (const CLI::Option* option : app.get_options()) {
+    if (!option->get_positional()) continue;
+    usage += option->get_required() ? " " + option->get_name(true)
+                                    : fmt::format(" [{}]", option->get_name(true));
+  }
+  if (app.get_parent() == nullptr) usage += " COMMAND";
+  return usage;
+}
+
 std::string HelpFormatter::make_help(const CLI::App* app, std::string name,
                                      CLI::AppFormatMode /*mode*/) const {
   std::string text = fmt::format("{} - {}\n\n", name, app->get_description());
-  text += FormatUsage(*app, name) + FormatArguments(*app) + FormatCommands(*app);
+  text += fmt::format("Usage: {}\n", FormatUsage(*app));
+  text += FormatArguments(*app) + FormatCommands(*app);
   for (const std::string& group : app->get_groups()) text += FormatOptions(*app, group);
   return text + "\n" + app->get_footer() + "\n";
 }

@@ -6,6 +6,9 @@
 
 namespace fathom::cli {
 
+/// The command and what it takes: "fathom inspect [OPTION]... DIR".
+std::string FormatUsage(const CLI::App& app);
+
 /// NAME - SUMMARY, usage, arguments, options by group, commands by group, and the footer.
 class HelpFormatter : public CLI::Formatter {
  public:

@@ -17,5 +17,6 @@ int main(int argc, char** argv) {
   fathom::cli::AddTrainTokenizerCommand(command_line);
   fathom::cli::AddTokenizeCommand(command_line);
   fathom::cli::AddEncodeCommand(command_line);
+  fathom::cli::AddReferenceCommand(command_line);
   return command_line.Run(argc, argv);
 }

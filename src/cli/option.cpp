@@ -95,6 +95,11 @@ Option& Option::Need(Option other) {
   return *this;
 }
 
+Option& Option::KeepFromFiles() {
+  option_->configurable(false);
+  return *this;
+}
+
 Option FindOption(CLI::App& app, const std::string& name) { return Option(app.get_option(name)); }
 
 Option AddFlag(CLI::App& app, const std::string& name, const std::string& description,

@@ -34,6 +34,8 @@ class Option {
   Option& Exclude(Option other);
   /// The command is wrong with this one alone.
   Option& Need(Option other);
+  /// A settings file may not give it.
+  Option& KeepFromFiles();
 
  private:
   CLI::Option* option_;

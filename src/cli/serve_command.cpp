@@ -54,8 +54,9 @@ void AddListenOptions(CLI::App& app, ServeFlags* flags) {
           &flags->server.model_name);
   AddText(app, "--tls-cert", "FILE", "Speak TLS with this certificate chain (PEM)",
           &http->tls_certificate);
-  AddText(app, "--tls-key", "FILE", "and this key", &http->tls_key);
-  AddText(app, "--config", "FILE", "Read options from this TOML file", &flags->settings);
+  AddText(app, "--tls-key", "FILE", "The certificate's private key (PEM)", &http->tls_key);
+  AddText(app, "--config", "FILE", "Read options from this TOML file", &flags->settings)
+      .KeepFromFiles();
 }
 
 void AddAccessOptions(CLI::App& app, ServeFlags* flags) {
@@ -178,6 +179,8 @@ void AddServeCommand(CommandLine& command_line, const ServeExtension& extension)
        .group = kTalkGroup,
        .summary = "Answer clients over HTTP",
        .details = kServeDetails,
+       .files = {{"/etc/fathom/serve.toml", "the settings of fathom.service"},
+                 {"/var/cache/fathom", "what fathom.service keeps for later"}},
        .examples = "fathom serve\n"
                    "fathom serve -m /models/DeepSeek-V4-Flash --kv-memory 40G\n"
                    "fathom serve --host 0.0.0.0 --api-key-file keys.txt\n"
