@@ -4,14 +4,15 @@
 #   tools/setup.sh --train  and what training and "make test" need on top: LibTorch, OpenBLAS
 #                           (130 MB to fetch, 560 MB on disk)
 #   tools/setup.sh --gate   and what .ci/run needs beyond that: clang, its sanitizers, clang-format,
-#                           a browser
+#                           a browser, and what builds and examines the Debian package
 set -euo pipefail
 
 packages=(make g++ cmake ninja-build pkg-config nlohmann-json3-dev libfmt-dev libpcre2-dev
   libcli11-dev libedit-dev liburing-dev libxxhash-dev libssl-dev
   libboost1.81-dev libtomlplusplus-dev libgtest-dev libgmock-dev)
 train_packages=(libtorch-dev libopenblas0-pthread)
-gate_packages=(git python3 clang clang-format libclang-rt-14-dev chromium)
+gate_packages=(git python3 clang clang-format libclang-rt-14-dev chromium dpkg-dev file lintian man-db
+  mandoc groff-base systemd zsh fish)
 case ${1:-} in
   '') ;;
   --train) packages+=("${train_packages[@]}") ;;
