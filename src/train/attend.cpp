@@ -2,6 +2,8 @@
 
 #include <limits>
 
+#include "train/selected_rows.h"
+
 namespace fathom::train {
 namespace {
 
@@ -81,11 +83,9 @@ class WindowBlocks {
   at::Tensor keys_;  // [batch * blocks, 2 * window, dim]
 };
 
-at::Tensor MixRows(const at::Tensor& weights, const at::Tensor& rows) {
-  if (rows.dim() == 3)
-    return at::bmm(weights.flatten(1, 2), rows).unflatten(1, {weights.size(1), weights.size(2)});
-  return at::bmm(weights.flatten(0, 1), rows.flatten(0, 1))
-      .unflatten(0, {weights.size(0), weights.size(1)});
+at::Tensor MixRows(const at::Tensor& weights, const at::Tensor& rows, const at::Tensor& selected) {
+  if (selected.defined()) return MixSelectedRows(weights, rows, selected);
+  return at::bmm(weights.flatten(1, 2), rows).unflatten(1, {weights.size(1), weights.size(2)});
 }
 
 }  // namespace
@@ -97,42 +97,32 @@ at::Tensor VisibleBias(int64_t first_token, int64_t tokens, int64_t rows, int64_
   return BiasOf(at::arange(rows).view({1, 1, -1}) < seen.view({-1, 1, 1}));
 }
 
-at::Tensor GatherRows(const at::Tensor& rows, const at::Tensor& selected) {
-  const int64_t batch = rows.size(0);
-  const at::Tensor base = at::arange(batch).view({batch, 1, 1}) * rows.size(1);
-  const at::Tensor index = (selected.clamp_min(0) + base).flatten();
-  return rows.flatten(0, 1).index_select(0, index).view(
-      {batch, selected.size(1), selected.size(2), rows.size(2)});
-}
-
 at::Tensor SelectedBias(const at::Tensor& selected) { return BiasOf(selected >= 0).unsqueeze(2); }
 
-at::Tensor RowLogits(const at::Tensor& queries, const at::Tensor& rows) {
-  if (rows.dim() == 3)
-    return at::bmm(queries.flatten(1, 2), rows.transpose(1, 2))
-        .unflatten(1, {queries.size(1), queries.size(2)});
-  return at::bmm(queries.flatten(0, 1), rows.flatten(0, 1).transpose(1, 2))
-      .unflatten(0, {queries.size(0), queries.size(1)});
+at::Tensor RowLogits(const at::Tensor& queries, const at::Tensor& rows,
+                     const at::Tensor& selected) {
+  if (selected.defined()) return SelectedLogits(queries, rows, selected);
+  return at::bmm(queries.flatten(1, 2), rows.transpose(1, 2))
+      .unflatten(1, {queries.size(1), queries.size(2)});
 }
 
 at::Tensor Attend(const AttendInputs& in, const AttendOptions& options) {
   const WindowBlocks blocks(in, options);
   const int64_t tokens = in.queries.size(1);
   std::vector<at::Tensor> logits = {blocks.Logits(in.queries)};
-  at::Tensor rows;
-  if (in.rows.defined() && in.rows.size(1) > 0) {
-    rows = in.selected.defined() ? GatherRows(in.rows, in.selected) : in.rows;
+  const bool has_rows = in.rows.defined() && in.rows.size(1) > 0;
+  if (has_rows) {
     const at::Tensor bias = in.selected.defined() ? SelectedBias(in.selected)
                                                   : VisibleBias(options.first_token, tokens,
-                                                                rows.size(1), options.ratio);
-    logits.push_back(RowLogits(in.queries, rows) + bias);
+                                                                in.rows.size(1), options.ratio);
+    logits.push_back(RowLogits(in.queries, in.rows, in.selected) + bias);
   }
   const int64_t near = logits.front().size(-1);
-  const int64_t all = near + (rows.defined() ? logits.back().size(-1) : 0);
+  const int64_t all = near + (has_rows ? logits.back().size(-1) : 0);
   logits.push_back(in.sinks.view({1, 1, -1, 1}).expand({in.queries.size(0), tokens, -1, 1}));
   const at::Tensor weights = at::cat(logits, -1).softmax(-1);
   const at::Tensor out = blocks.Mix(weights.slice(-1, 0, near));
-  return rows.defined() ? out + MixRows(weights.slice(-1, near, all), rows) : out;
+  return has_rows ? out + MixRows(weights.slice(-1, near, all), in.rows, in.selected) : out;
 }
 
 }  // namespace fathom::train

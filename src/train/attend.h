@@ -31,14 +31,11 @@ at::Tensor Attend(const AttendInputs& inputs, const AttendOptions& options);
 at::Tensor VisibleBias(int64_t first_token, int64_t tokens, int64_t rows, int64_t ratio,
                        int64_t least = 0);
 
-/// The rows that `selected` names [batch, tokens, count, dim]; any row where it is -1.
-at::Tensor GatherRows(const at::Tensor& rows, const at::Tensor& selected);
-
 /// 0 where `selected` names a row, else -infinity: [batch, tokens, 1, count].
 at::Tensor SelectedBias(const at::Tensor& selected);
 
-/// queries . rows: [batch, tokens, heads, rows] for rows [batch, rows, dim], or
-/// [batch, tokens, heads, count] for gathered rows [batch, tokens, count, dim].
-at::Tensor RowLogits(const at::Tensor& queries, const at::Tensor& rows);
+/// queries . rows [batch, rows, dim], which are all (`selected` is undefined), or what is selected:
+/// [batch, tokens, heads, rows or count].
+at::Tensor RowLogits(const at::Tensor& queries, const at::Tensor& rows, const at::Tensor& selected);
 
 }  // namespace fathom::train

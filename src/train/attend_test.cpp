@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "train/selected_rows.h"
+
 namespace fathom::train {
 namespace {
 
@@ -21,6 +23,27 @@ TEST(AttendTest, SeesAsFarAsItReaches) {
   const at::Tensor expected = Attend(small, {.window = kReach, .reach = kReach});
   EXPECT_TRUE(at::allclose(Attend(in, {.window = kWindow, .reach = kReach}), expected, 1e-4, 1e-5));
   EXPECT_FALSE(at::allclose(Attend(in, {.window = kWindow, .reach = kWindow}), expected, 0.1));
+}
+
+// Products with selected rows are those with all rows, of which the selected ones are kept.
+TEST(SelectedRowsTest, AgreeWithAllRows) {
+  constexpr int64_t kBatch = 2, kTokens = 5, kHeads = 3, kDim = 19, kRows = 7, kCount = 4;
+  at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(2);
+  const auto random = [&](at::IntArrayRef shape) { return at::normal(0, 1, shape, generator); };
+  const at::Tensor queries = random({kBatch, kTokens, kHeads, kDim});
+  const at::Tensor rows = random({kBatch, kRows, kDim});
+  at::Tensor selected = random({kBatch, kTokens, kRows}).argsort(int64_t{-1}).slice(-1, 0, kCount).clone();
+  selected.select(-1, kCount - 1).slice(1, 2).fill_(-1);
+  const at::Tensor is_row = selected.ge(0).unsqueeze(2);
+  const at::Tensor place = selected.clamp_min(0).unsqueeze(2).expand({-1, -1, kHeads, -1});
+
+  const at::Tensor all = RowLogits(queries, rows, {});
+  EXPECT_TRUE(at::allclose(SelectedLogits(queries, rows, selected), all.gather(-1, place) * is_row,
+                           1e-4, 1e-5));
+  const at::Tensor weights = random({kBatch, kTokens, kHeads, kCount});
+  const at::Tensor scattered = at::zeros_like(all).scatter_add(-1, place, weights * is_row);
+  EXPECT_TRUE(at::allclose(MixSelectedRows(weights, rows, selected),
+                           at::bmm(scattered.flatten(1, 2), rows).view_as(queries), 1e-4, 1e-5));
 }
 
 }  // namespace

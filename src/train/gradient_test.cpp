@@ -14,6 +14,7 @@
 #include "train/norm.h"
 #include "train/recompute.h"
 #include "train/rope.h"
+#include "train/selected_rows.h"
 #include "train/tiny_model_testing.h"
 
 namespace fathom::train {
@@ -88,6 +89,16 @@ TEST(Gradient, Streams) {
       },
       {RandomDoubles({2, 3, 4, 5}, 1), RandomDoubles({2, 3, 5}, 2), RandomDoubles({2, 3, 4}, 3),
        RandomDoubles({2, 3, 4, 4}, 4)});
+}
+
+TEST(Gradient, SelectedRows) {
+  const at::Tensor selected =
+      at::tensor({4, 0, -1, 1, 1, 2, 3, -1, -1, 0, 2, 4}, at::kLong).view({2, 2, 3});
+  const at::Tensor rows = RandomDoubles({2, 5, 6}, 1);
+  ExpectGradients([&](const Tensors& in) { return SelectedLogits(in[0], in[1], selected); },
+                  {RandomDoubles({2, 2, 3, 6}, 2), rows});
+  ExpectGradients([&](const Tensors& in) { return MixSelectedRows(in[0], in[1], selected); },
+                  {RandomDoubles({2, 2, 3, 3}, 3), rows});
 }
 
 TEST(Gradient, Recompute) {

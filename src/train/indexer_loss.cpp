@@ -8,7 +8,7 @@ namespace {
 
 // Scores [batch, tokens, count] of the rows that each token selected.
 at::Tensor SelectedScores(const IndexVectors& index, const at::Tensor& selected) {
-  const at::Tensor hits = RowLogits(index.queries, GatherRows(index.keys, selected)).relu();
+  const at::Tensor hits = RowLogits(index.queries, index.keys, selected).relu();
   return (hits * index.weights.unsqueeze(-1)).sum(2);
 }
 
@@ -24,18 +24,17 @@ Target MakeTarget(const IndexerLossInputs& in) {
   // A softmax needs something to see: tokens without rows get one, and no weight.
   constexpr int64_t kLeast = 1;
   Target target;
-  at::Tensor rows = in.rows;
   if (in.selected.defined()) {
-    rows = GatherRows(in.rows, in.selected);
     at::Tensor shown = in.selected.clone();
     shown.select(-1, 0).clamp_min_(0);
     target.bias = SelectedBias(shown);
   } else {
-    target.bias = VisibleBias(in.first_token, tokens, rows.size(1), in.ratio, kLeast);
+    target.bias = VisibleBias(in.first_token, tokens, in.rows.size(1), in.ratio, kLeast);
   }
   const at::Tensor sees_any =
       at::arange(in.first_token + 1, in.first_token + tokens + 1).ge(in.ratio).view({1, -1, 1});
-  target.attention = (RowLogits(in.queries, rows) + target.bias).softmax(-1).mean(2) * sees_any;
+  const at::Tensor logits = RowLogits(in.queries, in.rows, in.selected) + target.bias;
+  target.attention = logits.softmax(-1).mean(2) * sees_any;
   return target;
 }
 
