@@ -15,6 +15,7 @@ LEVELS = {
     "numerics": 1,
     "text": 1,
     "tensor": 2,
+    "constraint": 2,
     "data": 2,
     "kernels": 3,
     "checkpoint": 3,

@@ -1,0 +1,59 @@
+// Characters and strings as parts of a grammar.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "constraint/grammar.h"
+
+namespace fathom::constraint {
+
+/// How a string stands in an answer.
+enum class Spelling : uint8_t {
+  kJson,  ///< inside quotes, as json.dumps(text, ensure_ascii=False) escapes it and no other way
+  kRaw,   ///< as it is, up to the closing tag of a DSML parameter
+};
+
+struct CharacterRange {
+  char32_t first = 0;
+  char32_t last = 0;
+};
+inline constexpr char32_t kLastCharacter = 0x10FFFF;
+
+/// Ascending and apart. Surrogates in it are nothing.
+using CharacterSet = std::vector<CharacterRange>;
+
+/// All characters that are not in `set`.
+CharacterSet Complement(const CharacterSet& set);
+/// In order, and apart.
+CharacterSet Normalize(CharacterSet set);
+
+/// The edges that begin one character of the set, and the nodes that end it at `next`.
+std::vector<Edge> MakeCharacterEdges(const CharacterSet& set, Spelling spelling, NodeId next,
+                                     Grammar* grammar);
+
+/// A text, spelled.
+NodeId AddText(std::string_view text, Spelling spelling, NodeId next, Grammar* grammar);
+
+/// What ends a string: the quote, or the closing tag and its line end.
+NodeId AddClosing(Spelling spelling, NodeId next, Grammar* grammar);
+
+/// In characters.
+struct LengthBounds {
+  uint64_t least = 0;
+  std::optional<uint64_t> most{};
+};
+
+/// A rule: the characters of a string and its closing.
+NodeId AddStringRule(Spelling spelling, const LengthBounds& bounds, Grammar* grammar);
+
+/// A key that is none of `taken`, then `next`. In raw spelling it is not empty.
+NodeId AddOtherKey(std::span<const std::string> taken, Spelling spelling, NodeId next,
+                   Grammar* grammar);
+
+}  // namespace fathom::constraint
