@@ -1,0 +1,125 @@
+// What a constraint costs for each token, at the size of DeepSeek-V4's vocabulary: 129,280 tokens
+// of made-up words, digits, punctuation and CJK. Prints microseconds.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "constraint/answer_constraint.h"
+#include "text/byte_level.h"
+#include "text/utf8.h"
+
+namespace fathom::constraint {
+namespace {
+
+using nlohmann::json;
+using Clock = std::chrono::steady_clock;
+
+constexpr size_t kVocabulary = 129280;
+
+double MicrosecondsSince(Clock::time_point begin) {
+  return std::chrono::duration<double, std::micro>(Clock::now() - begin).count();
+}
+
+std::string MakeWord(std::mt19937& random) {
+  static const std::string kMarks = "\"',.:;(){}[]<>/\\=-_*#\n ";
+  std::string word;
+  const uint32_t kind = random() % 16;
+  const size_t length = 2 + random() % 9;
+  if (kind == 0) {
+    for (size_t i = 0; i < length / 2 + 1; ++i) word += kMarks[random() % kMarks.size()];
+  } else if (kind < 3) {
+    for (size_t i = 0; i < length / 2 + 1; ++i) text::AppendUtf8(0x4E00 + random() % 0x5000, word);
+  } else {
+    if (kind % 2 == 0) word += ' ';
+    for (size_t i = 0; i < length; ++i) word += static_cast<char>('a' + random() % 26);
+    if (random() % 16 == 0) word += kMarks[random() % kMarks.size()];
+  }
+  return word;
+}
+
+text::Tokenizer MakeTokenizer(const std::string& bytes_only) {
+  std::ifstream file(bytes_only);
+  json tokenizer = json::parse(file);
+  json& vocab = tokenizer["model"]["vocab"];
+  std::mt19937 random(1);
+  int64_t id = 300;
+  while (vocab.size() < kVocabulary) {
+    const std::string spelled = text::SpellByteLevel(MakeWord(random));
+    if (!vocab.contains(spelled)) vocab[spelled] = id++;
+  }
+  return text::Tokenizer::FromJson(tokenizer.dump(), "made up").value();
+}
+
+constexpr const char* kTool = R"({"name": "edit", "parameters": {"type": "object", "properties": {
+  "path": {"type": "string"}, "title": {"type": "string", "maxLength": 60},
+  "line": {"type": "integer", "minimum": 1, "maximum": 99999}, "mode": {"enum": ["a", "b"]},
+  "edits": {"type": "array", "minItems": 1, "items": {"type": "object", "properties": {
+    "old": {"type": "string"}, "new": {"type": "string"}}, "required": ["old", "new"]}}},
+  "required": ["path", "edits", "title"]}})";
+
+// Draws answers and measures each mask.
+std::vector<double> Measure(const text::Tokenizer& tokenizer,
+                            const std::shared_ptr<AnswerConstraints>& constraints, unsigned seed) {
+  std::vector<double> costs;
+  std::vector<uint64_t> mask(CountMaskWords(tokenizer.vocab_size()));
+  std::mt19937 random(seed);
+  AnswerConstraint constraint(constraints);
+  for (int step = 0; step < 400 && !constraint.is_over(); ++step) {
+    const Clock::time_point begin = Clock::now();
+    constraint.Fill(mask);
+    costs.push_back(MicrosecondsSince(begin));
+    std::vector<int32_t> allowed;
+    for (int32_t id = 0; id < tokenizer.vocab_size(); ++id)
+      if ((mask[static_cast<size_t>(id) / 64] >> (id % 64) & 1) != 0) allowed.push_back(id);
+    // Strings of random tokens have no end unless it is chosen now and then.
+    std::vector<int32_t> ends;
+    for (const int32_t id : allowed)
+      if (tokenizer.BytesOf(id)[0] == '"' || tokenizer.BytesOf(id) == "<") ends.push_back(id);
+    const auto& from = !ends.empty() && random() % 8 == 0 ? ends : allowed;
+    constraint.Accept(from[random() % from.size()]);
+  }
+  return costs;
+}
+
+void Report(const char* name, std::vector<double> costs) {
+  std::sort(costs.begin(), costs.end());
+  fmt::print("{}: {} masks, median {:.0f}, 99 % {:.0f}, worst {:.0f} us\n", name, costs.size(),
+             costs[costs.size() / 2], costs[costs.size() * 99 / 100], costs.back());
+}
+
+void Run(const std::string& bytes_only) {
+  const text::Tokenizer tokenizer = MakeTokenizer(bytes_only);
+  Clock::time_point begin = Clock::now();
+  const auto vocabulary = ConstraintVocabulary::Make(tokenizer).value();
+  fmt::print("vocabulary: {:.0f} us, {} nodes\n", MicrosecondsSince(begin),
+             vocabulary->trie().nodes().size());
+  begin = Clock::now();
+  const auto constraints =
+      AnswerConstraints::Make(vocabulary, {.calls = AnswerOptions::Calls::kRequired,
+                                           .tools = {text::ReadJson(kTool, "tool").value()}})
+          .value();
+  fmt::print("schema: {:.0f} us\n", MicrosecondsSince(begin));
+  Report("first answer", Measure(tokenizer, constraints, 1));
+  std::vector<double> all;
+  for (unsigned seed = 2; seed < 12; ++seed) {
+    const auto costs = Measure(tokenizer, constraints, seed);
+    all.insert(all.end(), costs.begin(), costs.end());
+  }
+  Report("ten more", std::move(all));
+}
+
+}  // namespace
+}  // namespace fathom::constraint
+
+// The argument is a tokenizer.json of bytes alone, such as models/default/tokenizer.json.
+int main(int argc, char** argv) {
+  if (argc != 2) return 2;
+  fathom::constraint::Run(argv[1]);
+}
