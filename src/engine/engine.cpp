@@ -92,6 +92,7 @@ class LocalEngine final : public Engine {
   std::optional<text::Tokenizer> tokenizer_;
   std::unique_ptr<model::Model> model_;
   KvMemory memory_;
+  ConstraintStatistics constraints_;
   const GenerationContext context_;
   Scheduler scheduler_;
 
@@ -165,6 +166,7 @@ LocalEngine::LocalEngine(EngineInfo info, const EngineOptions& options, model::M
       context_{.tokenizer = tokenizer_ ? &*tokenizer_ : nullptr,
                .experts = options.expert_memory > 0 ? &weights_.experts() : nullptr,
                .memory = &memory_,
+               .constraints = &constraints_,
                .context = info_.context,
                .end_token = info_.end_token},
       scheduler_({.batch_tokens = options.batch_tokens,
@@ -352,7 +354,11 @@ EngineStatistics LocalEngine::statistics() const {
           .steps = scheduler_.statistics().steps,
           .step_requests = scheduler_.statistics().step_requests,
           .prompt_tokens = scheduler_.statistics().prompt_tokens,
-          .generated_tokens = scheduler_.statistics().generated_tokens};
+          .generated_tokens = scheduler_.statistics().generated_tokens,
+          .constrained_requests = constraints_.requests,
+          .forced_tokens = constraints_.forced_tokens,
+          .masks = constraints_.masks,
+          .constraint_seconds = constraints_.seconds};
 }
 
 }  // namespace

@@ -104,6 +104,10 @@ struct EngineStatistics {
   int64_t step_requests = 0;  ///< requests in all steps: divided by `steps`, the occupancy
   int64_t prompt_tokens = 0;  ///< computed
   int64_t generated_tokens = 0;
+  int64_t constrained_requests = 0;  ///< with a Request::constraint
+  int64_t forced_tokens = 0;         ///< that constraints had no choice in
+  int64_t masks = 0;                 ///< tokens that were drawn from what a constraint allows
+  double constraint_seconds = 0;     ///< in which constraints were asked
 };
 
 /// Facts about the open model.

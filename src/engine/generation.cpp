@@ -14,7 +14,7 @@ Generation::Generation(int64_t number, Request request, const GenerationContext&
       stops_(keeps_prefixes() ? std::span<const int64_t>(request_.boundaries)
                               : std::span<const int64_t>(),
              std::ssize(request_.prompt)),
-      sampler_(request_.sampling, request_.prompt),
+      source_(request_, context.end_token, context.constraints),
       stop_matcher_(request_.stop) {
   if (context.experts != nullptr) experts_before_ = context.experts->statistics();
   if (context.tokenizer != nullptr) decoder_.emplace(*context.tokenizer);
@@ -54,9 +54,10 @@ int64_t Generation::position() const {
 }
 
 std::span<const int32_t> Generation::NextTokens(int64_t budget) const {
-  if (decoding()) return std::span(completion_.tokens).last(1);
-  const auto rest = std::span(request_.prompt).subspan(sequence_->tokens.size());
   const int64_t position = sequence_->length();
+  const int64_t begin = decoding() ? completion_.stats.prompt_tokens : 0;
+  const auto rest = std::span<const int32_t>(decoding() ? completion_.tokens : request_.prompt)
+                        .subspan(static_cast<size_t>(position - begin));
   if (remembers()) budget = std::min(budget, stops_.FindNext(position) - position);
   return rest.first(std::min(rest.size(), static_cast<size_t>(budget)));
 }
@@ -66,13 +67,13 @@ std::span<const int32_t> Generation::NextTokens(int64_t budget) const {
 // this one is the first to change.
 bool Generation::Computed(std::span<const int32_t> tokens) {
   sequence_->tokens.insert(sequence_->tokens.end(), tokens.begin(), tokens.end());
-  const int64_t left = completion_.stats.prompt_tokens - sequence_->length();
-  if (left == 0) {
+  const int64_t prompt_tokens = completion_.stats.prompt_tokens;
+  if (sequence_->length() == prompt_tokens) {
     Remember(1);
   } else if (stops_.Contains(sequence_->length())) {
     Remember(0);
   }
-  return left <= 0;
+  return sequence_->length() == prompt_tokens + std::ssize(completion_.tokens);
 }
 
 void Generation::Remember(int64_t back) {
@@ -85,8 +86,16 @@ void Generation::Remember(int64_t back) {
 
 void Generation::Sample(std::span<const float> logits) {
   if (completion_.tokens.empty()) first_token_ = Clock::now();
+  AddNext(logits);
+  const bool wants_logits = request_.logprobs || request_.top_logprobs > 0;
+  while (!finished() && !wants_logits && source_.is_forced()) AddNext({});
+}
+
+void Generation::AddNext(std::span<const float> logits) {
+  const std::optional<int32_t> id = source_.Next(completion_.tokens, logits);
+  if (!id) return Fail("constraint: no token may come next");
   TokenEvent event;
-  event.id = NextId(logits);
+  event.id = *id;
   if (request_.logprobs) event.logprob = LogProbability(logits, event.id);
   if (request_.top_logprobs > 0) event.alternatives = TopLogprobs(logits, request_.top_logprobs);
   completion_.tokens.push_back(event.id);
@@ -96,14 +105,6 @@ void Generation::Sample(std::span<const float> logits) {
   if (finished()) event.text += FlushText();
   completion_.text += event.text;
   if (request_.on_token) request_.on_token(event);
-}
-
-int32_t Generation::NextId(std::span<const float> logits) {
-  if (!request_.force) return sampler_.Sample(logits);
-  const std::optional<int32_t> forced = request_.force(completion_.tokens);
-  if (!forced) return sampler_.Sample(logits);
-  sampler_.Take(*forced);
-  return *forced;
 }
 
 std::optional<FinishReason> Generation::FinishAfter(int32_t token) const {

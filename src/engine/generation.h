@@ -11,9 +11,9 @@
 #include "engine/kv_memory.h"
 #include "engine/prompt_stops.h"
 #include "engine/request.h"
-#include "engine/sampler.h"
 #include "engine/sequence.h"
 #include "engine/stop_matcher.h"
+#include "engine/token_source.h"
 #include "model/expert_source.h"
 #include "text/detokenizer.h"
 
@@ -24,6 +24,7 @@ struct GenerationContext {
   const text::Tokenizer* tokenizer = nullptr;    ///< null: answers have no text
   const model::ExpertSource* experts = nullptr;  ///< if experts are read: asked what that took
   KvMemory* memory = nullptr;                    ///< where prefixes are kept
+  ConstraintStatistics* constraints = nullptr;   ///< what all constraints took
   int64_t context = 0;                           ///< longest sequence
   int32_t end_token = 0;
 };
@@ -57,7 +58,7 @@ class Generation {
   /// Tokens in the sequence, or that it will begin with.
   int64_t position() const;
 
-  /// Whether the prompt is computed and one sampled token waits.
+  /// Whether the prompt is computed and a token of the answer waits, or several.
   bool decoding() const { return !completion_.tokens.empty(); }
   /// Has the prompt pause at that position, to be kept there.
   void AddStop(int64_t position) { stops_.Add(position); }
@@ -66,7 +67,8 @@ class Generation {
   /// Notes that `tokens`, what NextTokens gave, are in the cache. Returns whether the logits of the
   /// last one are wanted.
   bool Computed(std::span<const int32_t> tokens);
-  /// Draws a token from the logits of the last position and tells on_token.
+  /// Draws a token from the logits of the last position, adds those that have to follow it, and
+  /// tells on_token of each.
   void Sample(std::span<const float> logits);
 
   /// Ends it because it cannot go on; the cache may hold part of NextTokens.
@@ -86,7 +88,7 @@ class Generation {
   /// Whether positions are kept at all: by the sequence that the request brings, or for others.
   bool remembers() const { return brings_sequence() || keeps_prefixes(); }
   void Remember(int64_t back);
-  int32_t NextId(std::span<const float> logits);
+  void AddNext(std::span<const float> logits);
   std::optional<FinishReason> FinishAfter(int32_t token) const;
   std::string TextOf(int32_t token);
   std::string FlushText();
@@ -99,7 +101,7 @@ class Generation {
   kv::PrefixCache::Item prefix_;
   PromptStops stops_;
   model::ExpertStatistics experts_before_;
-  Sampler sampler_;
+  TokenSource source_;
   std::optional<text::StreamDecoder> decoder_;
   StopMatcher stop_matcher_;
   Completion completion_;

@@ -102,6 +102,22 @@ struct Completion {
   RequestStats stats;
 };
 
+/// Says token by token what an answer may consist of. It is asked from within Engine::Step.
+class TokenConstraint {
+ public:
+  virtual ~TokenConstraint() = default;
+
+  /// Sets the bits of the tokens that may come next, that of id i being bit i % 64 of word i / 64,
+  /// and clears all others. `mask` has a bit for each id of the model's vocabulary.
+  virtual void Fill(std::span<uint64_t> mask) = 0;
+
+  /// Takes the next token. False if it may not come here: then nothing is asked any more.
+  virtual bool Accept(int32_t token) = 0;
+
+  /// Tokens that come next in any case, perhaps none: they are not drawn.
+  virtual std::vector<int32_t> FindForced() = 0;
+};
+
 struct Request {
   /// The whole conversation so far as token ids. At least one.
   std::vector<int32_t> prompt;
@@ -132,6 +148,12 @@ struct Request {
   /// that has become too long, it is said so.
   using Force = std::function<std::optional<int32_t>(std::span<const int32_t> answer)>;
   Force force;
+
+  /// Holds the answer to what it says, up to the end of sentence; null: anything may come. It
+  /// serves this request alone. What `force` has said all the same, although it may not come, is
+  /// the end of it. Tokens that it forces are computed together in one step, unless logprobs are
+  /// wanted; the answer is the same.
+  std::shared_ptr<TokenConstraint> constraint;
 
   /// Called for every token, and at the end, from within Engine::Step.
   std::function<void(const TokenEvent&)> on_token;

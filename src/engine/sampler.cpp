@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace fathom::engine {
 namespace {
+
+constexpr float kImpossible = -std::numeric_limits<float>::infinity();
 
 // SplitMix64: a counter in, well mixed bits out. Each draw depends on its number alone, so a
 // restored or replayed answer draws the same.
@@ -26,6 +29,16 @@ double LogSumExp(std::span<const float> logits) {
   return max + std::log(sum);
 }
 
+void RemoveOthers(std::span<const uint64_t> mask, std::span<float> logits) {
+  for (size_t word = 0; word < mask.size(); ++word) {
+    if (mask[word] == ~uint64_t{0}) continue;
+    const size_t begin = word * 64;
+    const size_t end = std::min(begin + 64, logits.size());
+    for (size_t i = begin; i < end; ++i)
+      if ((mask[word] >> (i - begin) & 1) == 0) logits[i] = kImpossible;
+  }
+}
+
 }  // namespace
 
 Sampler::Sampler(const SamplingOptions& options, std::span<const int32_t> prompt)
@@ -34,8 +47,9 @@ Sampler::Sampler(const SamplingOptions& options, std::span<const int32_t> prompt
   for (const int32_t id : prompt) ++seen_[id];
 }
 
-int32_t Sampler::Sample(std::span<const float> logits) {
+int32_t Sampler::Sample(std::span<const float> logits, std::span<const uint64_t> mask) {
   adjusted_.assign(logits.begin(), logits.end());
+  RemoveOthers(mask, adjusted_);
   ApplyPenalties(adjusted_);
   const int32_t id = options_.temperature == 0 ? MostLikely(adjusted_) : Draw(adjusted_);
   Count(id);
@@ -66,7 +80,8 @@ void Sampler::ApplyPenalties(std::span<float> logits) const {
 int32_t Sampler::Draw(std::span<const float> logits) {
   candidates_.clear();
   for (size_t i = 0; i < logits.size(); ++i)
-    candidates_.push_back({static_cast<int32_t>(i), logits[i] / options_.temperature});
+    if (logits[i] != kImpossible)
+      candidates_.push_back({static_cast<int32_t>(i), logits[i] / options_.temperature});
   if (options_.top_k > 0 || options_.min_p > 0 || options_.top_p < 1) KeepLikely(candidates_);
 
   float max = candidates_[0].logit;

@@ -15,8 +15,10 @@ class Sampler {
  public:
   Sampler(const SamplingOptions& options, std::span<const int32_t> prompt);
 
-  /// The next token for `logits` [vocab]. REQUIRES: at least one logit is finite.
-  int32_t Sample(std::span<const float> logits);
+  /// The next token for `logits` [vocab], of those alone whose bits are set in `mask` (that of id i
+  /// is bit i % 64 of word i / 64); an empty mask has all. REQUIRES: at least one of these logits
+  /// is finite.
+  int32_t Sample(std::span<const float> logits, std::span<const uint64_t> mask = {});
 
   /// Takes a token that was not drawn as the next one. Draws after it are numbered as if it had
   /// been.

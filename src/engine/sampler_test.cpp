@@ -49,6 +49,22 @@ TEST(Sampler, DrawsWithTheProbabilitiesOfTheSoftmax) {
   }
 }
 
+TEST(Sampler, DrawsWhatTheMaskHas) {
+  const std::vector<uint64_t> mask = {0b101001};
+  EXPECT_EQ(Sampler({.temperature = 0}, {}).Sample(kLogits, mask), 5);
+  // Neither a bias nor a penalty brings back what the mask has not.
+  const SamplingOptions options = {
+      .repetition_penalty = 0.5f, .presence_penalty = -50, .logit_bias = {{1, 1e6f}}};
+  std::map<int32_t, int> counts;
+  for (uint64_t seed = 0; seed < 2000; ++seed) {
+    SamplingOptions seeded = options;
+    seeded.seed = seed;
+    ++counts[Sampler(seeded, std::vector<int32_t>{1, 2}).Sample(kLogits, mask)];
+  }
+  EXPECT_EQ(counts.size(), 3u);
+  for (const auto& [id, count] : counts) EXPECT_TRUE(id == 0 || id == 3 || id == 5) << id;
+}
+
 TEST(Sampler, TheSameSeedDrawsTheSameTokens) {
   std::mt19937 random(2);
   std::vector<std::vector<float>> steps(50, std::vector<float>(100));

@@ -57,14 +57,7 @@ std::vector<Scheduler::Piece> Scheduler::Plan() {
   UpdatePromised();
   Admit();
   std::vector<Piece> pieces;
-  for (const Entry& entry : running_) {
-    Generation& generation = *entry.generation;
-    if (generation.decoding() && !generation.finished())
-      pieces.push_back({&generation, generation.NextTokens(1)});
-  }
-  statistics_.generated_tokens += std::ssize(pieces);
-  const int64_t left = options_.batch_tokens - std::ssize(pieces);
-  AddPrompts(pieces.empty() ? left : std::min(left, options_.chunk_tokens), &pieces);
+  AddPrompts(AddAnswers(&pieces), &pieces);
   if (pieces.empty()) return pieces;
   ++statistics_.steps;
   statistics_.step_requests += std::ssize(pieces);
@@ -119,6 +112,24 @@ int64_t Scheduler::CountPromised() const {
                  : memory_.MostBytes(generation.max_length(), held);
   }
   return bytes;
+}
+
+// One token of each, and the rest of what is known of some, which counts like a prompt.
+int64_t Scheduler::AddAnswers(std::vector<Piece>* pieces) {
+  std::vector<Generation*> answers;
+  for (const Entry& entry : running_) {
+    Generation& generation = *entry.generation;
+    if (generation.decoding() && !generation.finished()) answers.push_back(&generation);
+  }
+  int64_t left = options_.batch_tokens - std::ssize(answers);
+  if (!answers.empty()) left = std::min(left, options_.chunk_tokens);
+  for (Generation* answer : answers) {
+    const auto tokens = answer->NextTokens(1 + left);
+    pieces->push_back({answer, tokens});
+    left -= std::ssize(tokens) - 1;
+    statistics_.generated_tokens += std::ssize(tokens);
+  }
+  return left;
 }
 
 void Scheduler::AddPrompts(int64_t budget, std::vector<Piece>* pieces) {

@@ -78,6 +78,8 @@ class Scheduler {
 
   void Admit();
   bool MakeRoom(int64_t bytes);
+  /// Returns how many tokens the step has left for prompts.
+  int64_t AddAnswers(std::vector<Piece>* pieces);
   void AddPrompts(int64_t budget, std::vector<Piece>* pieces);
   std::vector<Entry*> OrderPrompts();
   Generation& FindWorker(Generation& wanted);
