@@ -42,9 +42,7 @@ ConstraintVocabulary::ConstraintVocabulary(const text::Tokenizer& tokenizer, Tok
     : tokenizer_(tokenizer),
       trie_(std::move(trie)),
       grammar_(MakeCommonGrammar()),
-      common_(trie_, grammar_) {
-  common_.Prepare();
-}
+      common_(trie_, grammar_) {}
 
 base::Result<std::shared_ptr<AnswerConstraints>> AnswerConstraints::Make(
     std::shared_ptr<const ConstraintVocabulary> vocabulary, const AnswerOptions& options) {
@@ -57,7 +55,7 @@ AnswerConstraints::AnswerConstraints(std::shared_ptr<const ConstraintVocabulary>
                                      AnswerGrammar rules)
     : vocabulary_(std::move(vocabulary)),
       rules_(std::move(rules)),
-      masks_(vocabulary_->trie(), rules_.grammar, &vocabulary_->common()) {}
+      masks_(vocabulary_->trie(), rules_.grammar, vocabulary_->common()) {}
 
 AnswerConstraint::AnswerConstraint(std::shared_ptr<AnswerConstraints> shared)
     : shared_(std::move(shared)),

@@ -12,6 +12,7 @@
 #include "constraint/machine.h"
 #include "constraint/token_masks.h"
 #include "constraint/token_trie.h"
+#include "engine/request.h"
 #include "text/tokenizer.h"
 
 namespace fathom::constraint {
@@ -26,7 +27,7 @@ class ConstraintVocabulary {
 
   const text::Tokenizer& tokenizer() const { return tokenizer_; }
   const TokenTrie& trie() const { return trie_; }
-  const TokenMasks& common() const { return common_; }
+  const CommonTokens& common() const { return common_; }
 
  private:
   ConstraintVocabulary(const text::Tokenizer& tokenizer, TokenTrie trie);
@@ -34,7 +35,7 @@ class ConstraintVocabulary {
   const text::Tokenizer& tokenizer_;
   TokenTrie trie_;
   Grammar grammar_;
-  TokenMasks common_;
+  CommonTokens common_;
 };
 
 /// The rules of some answers and what they make of the vocabulary. Answers that share it are
@@ -46,6 +47,8 @@ class AnswerConstraints {
 
   /// The paths of what schemas ask for and the constraint does not hold.
   const std::vector<std::string>& unenforced() const { return rules_.unenforced; }
+  /// How large they are, in nodes of about a hundred bytes.
+  size_t size() const { return rules_.grammar.size(); }
 
  private:
   friend class AnswerConstraint;
@@ -56,19 +59,20 @@ class AnswerConstraints {
   TokenMasks masks_;
 };
 
-class AnswerConstraint {
+class AnswerConstraint final : public engine::TokenConstraint {
  public:
   explicit AnswerConstraint(std::shared_ptr<AnswerConstraints> shared);
 
-  /// Sets the bits of the tokens that may come next. There is one, until the answer is over.
-  void Fill(MaskWords mask);
+  /// There is always a token that may come, until the answer is over.
+  void Fill(MaskWords mask) override;
+  /// If it is false, nothing changes.
+  bool Accept(int32_t token) override;
+  /// The tokens of the only text that can come, as the tokenizer cuts it. The last one of a text
+  /// that ends where something is free is left to be drawn: it may be longer.
+  std::vector<int32_t> FindForced() override;
+
   /// Whether the token may come next, found without a mask.
   bool Allows(int32_t token) { return FindNext(token) != Machine::kDead; }
-  /// Takes the next token. False if it may not come here: then nothing changes.
-  bool Accept(int32_t token);
-  /// The tokens that have to come next because the text can only go on like this, as the tokenizer
-  /// cuts it. The last one of a text that ends there is left to be drawn: it may be longer.
-  std::vector<int32_t> FindForced();
   /// Whether the end of the sentence was taken.
   bool is_over() const { return machine_.MayEnd(state_); }
 

@@ -135,11 +135,13 @@ class AnswerBuilder {
       const ObjectKeys::Key& key = keys.keys[i];
       FATHOM_TRY(CheckName(key.name, resolved.Member("properties")));
       FATHOM_ASSIGN(const ParameterValue value, AddParameterValue(&rules, key.schema, list));
-      grammar_.AddKey(parameter, family, i, value.rule, grammar_.AddBytes(key.name, value.begin));
+      grammar_.AddKey(parameter, family, i, value.rule,
+                      grammar_.AddBytes(key.name + '"', value.begin));
     }
     if (keys.allows_others) {
       FATHOM_ASSIGN(const ParameterValue value, AddParameterValue(&rules, keys.others, list));
-      const NodeId other = AddOtherKey(keys.Names(), Spelling::kRaw, value.begin, &grammar_);
+      const NodeId other =
+          AddOtherKey(keys.Names(), Spelling::kRaw, common_.raw_key, value.begin, &grammar_);
       grammar_.AddBranch(parameter, {.target = other});
     }
     TakeNotes(rules);
@@ -155,18 +157,18 @@ class AnswerBuilder {
   }
 
   struct ParameterValue {
-    NodeId begin;  // after the parameter's name
+    NodeId begin;  // after the parameter's name and its quote
     NodeId rule;   // the value, in one form or the other
   };
 
-  // From the end of the parameter's name on: the flag and the value that belongs to it.
+  // From the quote after the parameter's name on: the flag and the value that belongs to it.
   Result<ParameterValue> AddParameterValue(SchemaRules* rules, const Field& schema, NodeId next) {
     FATHOM_ASSIGN(const NodeId text, rules->Add(schema, ValueKind::kRawString));
     FATHOM_ASSIGN(const NodeId json, rules->Add(schema, ValueKind::kNotString));
     const NodeId json_end = AddClosing(Spelling::kRaw, next, &grammar_);
     const NodeId choices[] = {
-        grammar_.AddBytes(text::kParameterIsString, grammar_.AddCall(text, next)),
-        grammar_.AddBytes(text::kParameterIsJson, grammar_.AddCall(json, json_end))};
+        grammar_.AddBytes(text::kParameterIsString.substr(1), grammar_.AddCall(text, next)),
+        grammar_.AddBytes(text::kParameterIsJson.substr(1), grammar_.AddCall(json, json_end))};
     const NodeId rules_of_both[] = {text, json};
     return ParameterValue{grammar_.AddChoice(choices), grammar_.AddChoice(rules_of_both)};
   }

@@ -47,14 +47,19 @@ NodeId AddAnyObject(NodeId any_value, NodeId json_string, Grammar* grammar) {
 CommonRules AddCommonRules(Grammar* grammar) {
   const NodeId end = grammar->end();
   CommonRules rules;
-  rules.json_string = AddStringRule(Spelling::kJson, {}, grammar);
-  rules.raw_string = AddStringRule(Spelling::kRaw, {}, grammar);
+  rules.json_string = AddStringRule(Spelling::kJson, grammar);
+  rules.raw_string = AddStringRule(Spelling::kRaw, grammar);
+  rules.raw_key = AddRawKeyRule(grammar);
+  rules.counted_json_string = AddCountedString(Spelling::kJson, {}, {}, grammar).first;
+  rules.counted_raw_string = AddCountedString(Spelling::kRaw, {}, {}, grammar).first;
+  rules.number = AddNumber({}, end, grammar);
+  rules.integer = AddNumber({.is_integer = true}, end, grammar);
   rules.any_value = grammar->AddFork();
   rules.any_object = AddAnyObject(rules.any_value, rules.json_string, grammar);
   const NodeId others[] = {
       rules.any_object,
       AddAnyArray(rules.any_value, grammar),
-      AddNumber({}, end, grammar),
+      rules.number,
       grammar->AddBytes("true", end),
       grammar->AddBytes("false", end),
       grammar->AddBytes("null", end),

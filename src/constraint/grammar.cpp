@@ -59,11 +59,11 @@ void Grammar::AddKey(NodeId fork, uint32_t family, size_t key, NodeId value, Nod
   AddBranch(fork, {.target = target, .test = Test::kMark, .operand = key, .family = family});
 }
 
-void Grammar::SetCounts(size_t first, uint64_t least, uint64_t most) {
-  for (size_t i = first; i < nodes_.size(); ++i) {
-    nodes_[i].count_least = least;
-    nodes_[i].count_most = most;
-  }
+void Grammar::SetBounds(NodeId node, uint64_t least, uint64_t most, NodeId unbounded) {
+  nodes_[node].counted = CountedPart::kCharacter;
+  nodes_[node].count_least = least;
+  nodes_[node].count_most = most;
+  nodes_[node].unbounded = unbounded;
 }
 
 void Grammar::Finish() {

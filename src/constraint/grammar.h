@@ -47,6 +47,14 @@ struct Branch {
   uint32_t family = 0;  ///< the keys that kMark, kSomeUnmarked and kAllMarked are about
 };
 
+/// Where in a string whose characters are counted a node is.
+enum class CountedPart : uint8_t {
+  kNone,       ///< in none
+  kCharacter,  ///< before or in a character; the register counts that one already
+  kClosing,    ///< before what closes the string
+  kClosed,     ///< within that
+};
+
 struct Node {
   enum class Kind : uint8_t {
     kConsume,  ///< one of `edges`
@@ -58,7 +66,10 @@ struct Node {
   bool is_leaf = true;  ///< nothing is called from here on; set by Finish
   /// Calls inside one another that it takes to reach the end of the rule; set by Finish.
   uint16_t height = 0;
-  /// Where a count is under way that nothing but the distance to its bounds matters of; else 0, 0.
+  /// Part of a counted string; the rest is of those that are part of its characters.
+  CountedPart counted = CountedPart::kNone;
+  /// The node in this place of the rule whose count has no bounds.
+  NodeId unbounded = 0;
   uint64_t count_least = 0;
   uint64_t count_most = 0;
   NodeId callee = 0;
@@ -102,8 +113,11 @@ class Grammar {
   /// REQUIRES: key < kMaxKeys.
   void AddKey(NodeId fork, uint32_t family, size_t key, NodeId value, NodeId target);
 
-  /// States the bounds of the count of the nodes that were added since there were `first`.
-  void SetCounts(size_t first, uint64_t least, uint64_t most);
+  /// Says of a node which part of a counted string it is.
+  void SetCounted(NodeId node, CountedPart part) { nodes_[node].counted = part; }
+  /// The same of a part of a character, with the bounds of the count and the node in its place in
+  /// the rule without bounds.
+  void SetBounds(NodeId node, uint64_t least, uint64_t most, NodeId unbounded);
 
   /// Takes away what can never reach the end of its rule, so that whatever is begun can be ended.
   void Finish();

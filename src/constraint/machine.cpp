@@ -148,8 +148,9 @@ Machine::State Machine::Intern(std::vector<Thread> threads) {
   });
   // Nothing leads out of the dead state.
   const State next = threads.empty() ? kDead : kUnknown;
+  const NodeId only = threads.size() == 1 ? threads[0].node : kSeveral;
   states_.push_back(
-      {std::move(threads), may_end, std::vector<State>(grammar_.class_count(), next)});
+      {std::move(threads), may_end, only, std::vector<State>(grammar_.class_count(), next)});
   return place->second;
 }
 

@@ -3,6 +3,7 @@
 
 #include <compare>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <unordered_map>
 #include <unordered_set>
@@ -44,6 +45,11 @@ class Machine {
   }
   /// Whether the outermost rule may end here.
   bool MayEnd(State state) const { return states_[state].may_end; }
+  /// The node of the only thread; nothing if there are several or none.
+  std::optional<NodeId> OnlyNode(State state) const {
+    const NodeId node = states_[state].only_node;
+    return node == kSeveral ? std::nullopt : std::optional(node);
+  }
   /// The state once the rule of the thread has ended; `thread` is one of threads(...).
   State Return(const Thread& thread);
 
@@ -52,14 +58,15 @@ class Machine {
   uint32_t DepthOf(const Thread& thread) const { return frames_[thread.stack].depth; }
   const Grammar& grammar() const { return grammar_; }
 
-  /// About 16 MB; those who have made more should Forget.
-  static constexpr size_t kManyStates = size_t{1} << 15;
+  /// About 2 MB; those who have made more should Forget.
+  static constexpr size_t kManyStates = size_t{1} << 12;
   size_t state_count() const { return states_.size(); }
   /// Forgets all states but one, whose new number it returns.
   State Forget(State kept);
 
  private:
   static constexpr State kUnknown = UINT32_MAX;
+  static constexpr NodeId kSeveral = UINT32_MAX;
 
   // Where a call returns to. The first kMaxDepth + 1 frames are the bottoms of stacks.
   struct Frame {
@@ -72,6 +79,7 @@ class Machine {
   struct StateData {
     std::vector<Thread> threads;
     bool may_end = false;
+    NodeId only_node = kSeveral;
     std::vector<State> next;  // by class of symbols
   };
   struct Hash {

@@ -205,20 +205,24 @@ Result<NodeId> SchemaRules::AddString(const Field& schema, ValueKind kind) {
   FATHOM_ASSIGN(bounds.least, ReadCount(schema.Member("minLength")));
   if (!schema.Member("maxLength").IsMissingOrNull()) {
     FATHOM_ASSIGN(bounds.most, ReadCount(schema.Member("maxLength")));
+    if (*bounds.most < bounds.least) return schema.Member("maxLength").Fail("less than minLength");
   }
   NodeId rule = is_raw ? common_.raw_string : common_.json_string;
   if (bounds.least > 0 || bounds.most) {
-    rule = AddStringRule(is_raw ? Spelling::kRaw : Spelling::kJson, bounds, grammar_);
+    const NodeId unbounded = is_raw ? common_.counted_raw_string : common_.counted_json_string;
+    rule = AddCountedString(is_raw ? Spelling::kRaw : Spelling::kJson, bounds, unbounded, grammar_)
+               .begin;
   }
   return is_raw ? rule : grammar_->AddBytes("\"", grammar_->AddCall(rule, grammar_->end()));
 }
 
 Result<NodeId> SchemaRules::AddNumberType(const Field& schema, bool is_integer) {
   Note(schema, {"multipleOf"});
-  return AddNumber({.is_integer = is_integer,
-                    .least = ReadBound(schema, "minimum", "exclusiveMinimum"),
-                    .most = ReadBound(schema, "maximum", "exclusiveMaximum")},
-                   grammar_->end(), grammar_);
+  const NumberOptions options = {.is_integer = is_integer,
+                                 .least = ReadBound(schema, "minimum", "exclusiveMinimum"),
+                                 .most = ReadBound(schema, "maximum", "exclusiveMaximum")};
+  if (!options.least && !options.most) return is_integer ? common_.integer : common_.number;
+  return AddNumber(options, grammar_->end(), grammar_);
 }
 
 Result<NodeId> SchemaRules::AddArray(const Field& schema) {
@@ -251,9 +255,9 @@ Result<NodeId> SchemaRules::AddObject(const Field& schema) {
   }
   if (keys.allows_others) {
     FATHOM_ASSIGN(const NodeId value, Add(keys.others, ValueKind::kJson));
-    const NodeId colon = grammar_->AddBytes("\": ", grammar_->AddCall(value, after_member));
-    grammar_->AddBranch(key_fork,
-                        {.target = AddOtherKey(keys.Names(), Spelling::kJson, colon, grammar_)});
+    const NodeId colon = grammar_->AddBytes(": ", grammar_->AddCall(value, after_member));
+    grammar_->AddBranch(key_fork, {.target = AddOtherKey(keys.Names(), Spelling::kJson,
+                                                         common_.json_string, colon, grammar_)});
   }
   const Branch may_close = {
       .target = close, .test = Test::kAllMarked, .operand = keys.RequiredBits(), .family = family};

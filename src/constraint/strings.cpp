@@ -18,6 +18,9 @@ const CharacterSet kNameCharacters =
     Complement({{0, 0x1F}, {0x22, 0x22}, {0x3C, 0x3C}, {0x3E, 0x3E}, {0x7F, 0x9F}});
 const CharacterSet kAllCharacters = {{0, kLastCharacter}};
 
+// More characters than any answer has.
+constexpr uint64_t kNoBound = uint64_t{1} << 62;
+
 Symbol ToSymbol(char byte) { return static_cast<unsigned char>(byte); }
 
 std::string ToUtf8(char32_t character) {
@@ -106,8 +109,8 @@ void AddToTree(std::string_view key, KeyTree* tree) {
 struct OtherKeys {
   const CharacterSet& characters;
   Spelling spelling;
-  NodeId rest;    // any characters, then the end
-  NodeId ending;  // the end of the key
+  NodeId rest;    // any characters, then the quote
+  NodeId ending;  // the quote
 };
 
 // Where the key so far is a beginning of one that is taken.
@@ -191,40 +194,58 @@ NodeId AddClosing(Spelling spelling, NodeId next, Grammar* grammar) {
   return grammar->AddBytes("</", name);
 }
 
-NodeId AddStringRule(Spelling spelling, const LengthBounds& bounds, Grammar* grammar) {
-  const size_t first = grammar->size();
+NodeId AddStringRule(Spelling spelling, Grammar* grammar) {
   const NodeId closing = AddClosing(spelling, grammar->end(), grammar);
-  if (bounds.least == 0 && !bounds.most) {
-    const NodeId text = grammar->AddConsumer({});
-    for (const Edge& edge : MakeCharacterEdges(kAllCharacters, spelling, text, grammar)) {
-      grammar->AddEdge(text, edge);
-    }
-    for (const Edge& edge : grammar->node(closing).edges) grammar->AddEdge(text, edge);
-    return text;
+  const NodeId text = grammar->AddConsumer({});
+  for (const Edge& edge : MakeCharacterEdges(kAllCharacters, spelling, text, grammar)) {
+    grammar->AddEdge(text, edge);
   }
-  const NodeId text = grammar->AddFork();
-  const NodeId character =
-      grammar->AddConsumer(MakeCharacterEdges(kAllCharacters, spelling, text, grammar));
-  const Test count = bounds.most ? Test::kCountBelow : Test::kCountUpTo;
-  grammar->AddBranch(
-      text, {.target = character, .test = count, .operand = bounds.most.value_or(bounds.least)});
-  grammar->AddBranch(text,
-                     {.target = closing, .test = Test::kCountAtLeast, .operand = bounds.least});
-  grammar->SetCounts(first, bounds.least, bounds.most.value_or(0));
+  for (const Edge& edge : grammar->node(closing).edges) grammar->AddEdge(text, edge);
   return text;
 }
 
-NodeId AddOtherKey(std::span<const std::string> taken, Spelling spelling, NodeId next,
+CountedString AddCountedString(Spelling spelling, const LengthBounds& bounds,
+                               std::optional<NodeId> unbounded, Grammar* grammar) {
+  const auto first = static_cast<NodeId>(grammar->size());
+  const NodeId closing = AddClosing(spelling, grammar->end(), grammar);
+  for (NodeId node = first; node < closing; ++node) {
+    grammar->SetCounted(node, CountedPart::kClosed);
+  }
+  grammar->SetCounted(closing, CountedPart::kClosing);
+  const NodeId text = grammar->AddFork();
+  const NodeId character =
+      grammar->AddConsumer(MakeCharacterEdges(kAllCharacters, spelling, text, grammar));
+  for (NodeId node = text + 1; node <= character; ++node) {
+    grammar->SetBounds(node, bounds.least, bounds.most.value_or(0),
+                       unbounded.value_or(first) + (node - first));
+  }
+  const bool only_least = !bounds.most && unbounded;
+  grammar->AddBranch(text, {.target = character,
+                            .test = only_least ? Test::kCountUpTo : Test::kCountBelow,
+                            .operand = only_least ? bounds.least : bounds.most.value_or(kNoBound)});
+  grammar->AddBranch(text,
+                     {.target = closing, .test = Test::kCountAtLeast, .operand = bounds.least});
+  return {first, text};
+}
+
+NodeId AddRawKeyRule(Grammar* grammar) {
+  const NodeId text = grammar->AddConsumer({});
+  for (const Edge& edge : MakeCharacterEdges(kNameCharacters, Spelling::kRaw, text, grammar)) {
+    grammar->AddEdge(text, edge);
+  }
+  grammar->AddEdge(text, {'"', '"', grammar->end()});
+  return text;
+}
+
+NodeId AddOtherKey(std::span<const std::string> taken, Spelling spelling, NodeId rest, NodeId next,
                    Grammar* grammar) {
   KeyTree tree;
   for (const std::string& key : taken) AddToTree(key, &tree);
   const CharacterSet& characters = spelling == Spelling::kJson ? kAllCharacters : kNameCharacters;
-  const NodeId rest = grammar->AddFork();
-  const NodeId more = grammar->AddConsumer(MakeCharacterEdges(characters, spelling, rest, grammar));
-  grammar->AddBranch(rest, {.target = more});
-  grammar->AddBranch(rest, {.target = next});
   const bool may_be_empty = spelling == Spelling::kJson && !tree.is_key;
-  return AddTree(tree, {characters, spelling, rest, next}, may_be_empty, grammar);
+  const OtherKeys keys = {characters, spelling, grammar->AddCall(rest, next),
+                          grammar->AddBytes("\"", next)};
+  return AddTree(tree, keys, may_be_empty, grammar);
 }
 
 }  // namespace fathom::constraint

@@ -50,10 +50,24 @@ struct LengthBounds {
 };
 
 /// A rule: the characters of a string and its closing.
-NodeId AddStringRule(Spelling spelling, const LengthBounds& bounds, Grammar* grammar);
+NodeId AddStringRule(Spelling spelling, Grammar* grammar);
 
-/// A key that is none of `taken`, then `next`. In raw spelling it is not empty.
-NodeId AddOtherKey(std::span<const std::string> taken, Spelling spelling, NodeId next,
+/// A rule whose characters are counted, and the node that it begins at.
+struct CountedString {
+  NodeId first = 0;  ///< the node that was added first
+  NodeId begin = 0;
+};
+/// Adds one. `unbounded` is the first node of the one of this spelling whose count has no bounds;
+/// without it, this is that one.
+CountedString AddCountedString(Spelling spelling, const LengthBounds& bounds,
+                               std::optional<NodeId> unbounded, Grammar* grammar);
+
+/// A rule: what is left of a key in raw spelling, and its quote.
+NodeId AddRawKeyRule(Grammar* grammar);
+
+/// A key that is none of `taken`, its quote, then `next`. `rest` is the rule of any rest of a key
+/// in that spelling. In raw spelling the key is not empty.
+NodeId AddOtherKey(std::span<const std::string> taken, Spelling spelling, NodeId rest, NodeId next,
                    Grammar* grammar);
 
 }  // namespace fathom::constraint

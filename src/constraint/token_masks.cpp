@@ -1,54 +1,52 @@
 #include "constraint/token_masks.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace fathom::constraint {
 namespace {
 
-// At 16 KB for a vocabulary of 129,280 tokens, 16 MB.
-constexpr size_t kMaxLocals = 1024;
+// At 16 KB for a vocabulary of 129,280 tokens, 4 MB.
+constexpr size_t kMaxKnown = 256;
 
-void SetTokens(std::span<const int32_t> tokens, MaskWords mask) {
-  for (const int32_t token : tokens) {
-    mask[static_cast<size_t>(token) / 64] |= uint64_t{1} << (static_cast<size_t>(token) % 64);
-  }
-}
-
-// Walks the nodes [begin, end) of the trie, all below a node of depth `depth` at which the machine
-// is in the state path[depth], and tells those that it can reach.
-template <typename OnNode>
-void Walk(const TokenTrie& trie, uint32_t begin, uint32_t end, Machine* machine,
-          std::vector<Machine::State>& path, const OnNode& on_node) {
-  const auto nodes = trie.nodes();
-  for (uint32_t i = begin; i < end;) {
-    const TokenTrie::Node& node = nodes[i];
-    const Machine::State state = machine->Next(path[node.depth - size_t{1}], node.byte);
-    if (state == Machine::kDead) {
-      i = node.end;
-      continue;
-    }
-    path[node.depth] = state;
-    on_node(i, state);
-    ++i;
-  }
+bool LeadsToItself(const Grammar& grammar, NodeId id) {
+  const auto& edges = grammar.node(id).edges;
+  return std::any_of(edges.begin(), edges.end(), [&](const Edge& e) { return e.target == id; });
 }
 
 }  // namespace
 
-TokenMasks::TokenMasks(const TokenTrie& trie, const Grammar& grammar, const TokenMasks* common)
+CommonTokens::CommonTokens(const TokenTrie& trie, const Grammar& grammar)
+    : nodes_(grammar.size()), loops_(grammar.size()), counted_(grammar.size()) {
+  Machine machine(grammar);
+  WalkPath path = MakeWalkPath(trie);
+  for (NodeId id = 0; id < grammar.size(); ++id) {
+    const Node& node = grammar.node(id);
+    if (!node.is_leaf || node.kind != Node::Kind::kConsume) continue;
+    if (node.counted == CountedPart::kCharacter) {
+      counted_[id] = std::make_unique<CountedTokens>(trie, grammar, id);
+      continue;
+    }
+    if (LeadsToItself(grammar, id)) loops_[id] = std::make_unique<LoopTokens>(trie, grammar, id);
+    nodes_[id] = std::make_unique<NodeTokens>();
+    std::vector<uint64_t> mask(CountMaskWords(trie.vocab_size()));
+    path[0] = machine.Begin(id);
+    Walk(trie, 0, CountNodes(trie), &machine, path, [&](uint32_t i, Machine::State state) {
+      const TokenTrie::Node& place = trie.nodes()[i];
+      SetTokens(trie.TokensOf(place), mask);
+      if (machine.MayEnd(state) && place.end > i + 1) nodes_[id]->exits.push_back(i);
+      return true;
+    });
+    nodes_[id]->tokens = TokenSet(mask);
+  }
+}
+
+TokenMasks::TokenMasks(const TokenTrie& trie, const Grammar& grammar, const CommonTokens& common)
     : trie_(trie),
       grammar_(grammar),
       common_(common),
-      common_nodes_(common == nullptr ? 0 : common->grammar_.size()),
       machine_(grammar),
-      path_(trie.longest_token() + 1) {}
-
-void TokenMasks::Prepare() {
-  for (NodeId id = 0; id < grammar_.size(); ++id) {
-    const Node& node = grammar_.node(id);
-    if (node.is_leaf && node.kind == Node::Kind::kConsume) FindLocal({.node = id}, 0);
-  }
-}
+      path_(MakeWalkPath(trie)) {}
 
 void TokenMasks::Fill(Machine* machine, Machine::State state, MaskWords mask) {
   std::fill(mask.begin(), mask.end(), 0);
@@ -56,67 +54,85 @@ void TokenMasks::Fill(Machine* machine, Machine::State state, MaskWords mask) {
   const std::vector<Thread> threads(machine->threads(state).begin(), machine->threads(state).end());
   for (const Thread& thread : threads) {
     if (grammar_.node(thread.node).kind != Node::Kind::kConsume) continue;
-    const Local& local = FindLocal(thread, machine->DepthOf(thread));
-    for (size_t word = 0; word < mask.size(); ++word) mask[word] |= local.mask[word];
-    if (!local.exits.empty()) AddExits(local, machine, machine->Return(thread), mask);
+    const NodeTokens& tokens = FindTokens(thread, machine->DepthOf(thread));
+    tokens.tokens.AddTo(mask);
+    if (tokens.exits.empty()) continue;
+    const Machine::State after = machine->Return(thread);
+    for (const uint32_t exit : tokens.exits) ContinueAfter(exit, after, machine, {mask});
   }
   for (Symbol symbol = kBytes; symbol < kSymbols; ++symbol) {
-    if (machine->Next(state, symbol) == Machine::kDead) continue;
-    const int32_t token = trie_.SpecialToken(symbol);
-    SetTokens({&token, 1}, mask);
+    if (machine->Next(state, symbol) != Machine::kDead) SetToken(trie_.SpecialToken(symbol), mask);
   }
 }
 
-void TokenMasks::AddExits(const Local& local, Machine* machine, Machine::State after,
-                          MaskWords mask) {
-  for (const uint32_t exit : local.exits) {
-    const TokenTrie::Node& node = trie_.nodes()[exit];
-    path_[node.depth] = after;
-    Walk(trie_, exit + 1, node.end, machine, path_,
-         [&](uint32_t i, Machine::State) { SetTokens(trie_.TokensOf(trie_.nodes()[i]), mask); });
-  }
-}
-
-// Of a count only how far its bounds are matters, as long as a token can reach.
+// Of a count only how far its bounds are matters, and not in which string.
 TokenMasks::Key TokenMasks::MakeKey(const Thread& thread, uint32_t depth) const {
   const Node& node = grammar_.node(thread.node);
-  Key key = {thread.node, node.is_leaf ? 0 : depth, thread.data};
-  if (node.count_least == 0 && node.count_most == 0) return key;
-  const uint64_t reach = trie_.longest_token();
+  const uint32_t key_depth = node.is_leaf ? 0 : depth;
+  if (node.counted == CountedPart::kNone) return {thread.node, key_depth, thread.data};
+  if (node.counted != CountedPart::kCharacter) return {thread.node, key_depth, 0};
+  constexpr uint64_t kMany = CountedTokens::kMany;
   const uint64_t lacks = node.count_least - std::min(thread.data, node.count_least);
   const uint64_t left = node.count_most - std::min(thread.data, node.count_most);
-  key.data = std::min(lacks, reach) << 32;
-  key.data |= node.count_most == 0 ? reach : std::min(left, reach);
-  return key;
+  return {
+      node.unbounded, 0,
+      std::min(lacks, kMany + 1) << 32 | (node.count_most == 0 ? kMany : std::min(left, kMany))};
 }
 
-const TokenMasks::Local* TokenMasks::LookUp(const Key& key) const {
-  const auto known = locals_.find(key);
-  return known == locals_.end() ? nullptr : &known->second;
-}
-
-const TokenMasks::Local& TokenMasks::FindLocal(const Thread& thread, uint32_t depth) {
+const NodeTokens& TokenMasks::FindTokens(const Thread& thread, uint32_t depth) {
+  if (const NodeTokens* tokens = common_.Find(thread.node)) return *tokens;
   const Key key = MakeKey(thread, depth);
-  if (thread.node < common_nodes_) {
-    if (const Local* local = common_->LookUp(key)) return *local;
-  }
-  if (const Local* local = LookUp(key)) return *local;
-  if (locals_.size() >= kMaxLocals) locals_.clear();
+  if (const auto known = known_.find(key); known != known_.end()) return known->second;
+  if (known_.size() >= kMaxKnown) known_.clear();
   if (machine_.state_count() > Machine::kManyStates) machine_.Forget(Machine::kDead);
-  return locals_.emplace(key, MakeLocal(thread, key.depth)).first->second;
+  return known_.emplace(key, MakeTokens(thread, key)).first->second;
 }
 
-TokenMasks::Local TokenMasks::MakeLocal(const Thread& thread, uint32_t depth) {
-  Local local;
-  local.mask.resize(CountMaskWords(trie_.vocab_size()));
-  path_[0] = machine_.Begin(thread.node, thread.data, depth);
-  const auto count = static_cast<uint32_t>(trie_.nodes().size());
-  Walk(trie_, 0, count, &machine_, path_, [&](uint32_t i, Machine::State state) {
+NodeTokens TokenMasks::MakeTokens(const Thread& thread, const Key& key) {
+  if (const CountedTokens* counted = common_.FindCounted(key.node))
+    return counted->Select(key.data >> 32, key.data & UINT32_MAX);
+  NodeTokens tokens;
+  std::vector<uint64_t> mask(CountMaskWords(trie_.vocab_size()));
+  path_[0] = machine_.Begin(thread.node, thread.data, key.depth);
+  WalkBelow(0, CountNodes(trie_), &machine_, {mask, &tokens.exits});
+  tokens.tokens = TokenSet(mask);
+  return tokens;
+}
+
+void TokenMasks::WalkBelow(uint32_t begin, uint32_t end, Machine* machine,
+                           const Gathered& gathered) {
+  Walk(trie_, begin, end, machine, path_, [&](uint32_t i, Machine::State state) {
     const TokenTrie::Node& node = trie_.nodes()[i];
-    SetTokens(trie_.TokensOf(node), local.mask);
-    if (machine_.MayEnd(state) && node.end > i + 1) local.exits.push_back(i);
+    SetTokens(trie_.TokensOf(node), gathered.mask);
+    if (node.end == i + 1) return false;
+    if (gathered.exits != nullptr && machine->MayEnd(state)) gathered.exits->push_back(i);
+    return !TakeLoop(i, state, machine, gathered);
   });
-  return local;
+}
+
+// Gathers what is below that node if the machine has come to a loop that knows.
+bool TokenMasks::TakeLoop(uint32_t node, Machine::State state, Machine* machine,
+                          const Gathered& gathered) {
+  const std::optional<NodeId> only = machine->OnlyNode(state);
+  const LoopTokens* loop = only ? common_.FindLoop(*only) : nullptr;
+  if (loop == nullptr || !loop->IsHome(node)) return false;
+  loop->AddBelow(trie_, node, gathered.mask);
+  const auto exits = loop->ExitsBelow(trie_, node);
+  if (exits.empty()) return true;
+  const Machine::State after = machine->Return(Thread(machine->threads(state)[0]));
+  for (const uint32_t exit : exits) {
+    if (gathered.exits != nullptr && machine->MayEnd(after)) gathered.exits->push_back(exit);
+    ContinueAfter(exit, after, machine, gathered);
+  }
+  return true;
+}
+
+// Gathers what is below the node of the tree at which a rule has ended.
+void TokenMasks::ContinueAfter(uint32_t exit, Machine::State after, Machine* machine,
+                               const Gathered& gathered) {
+  const TokenTrie::Node& node = trie_.nodes()[exit];
+  path_[node.depth] = after;
+  WalkBelow(exit + 1, node.end, machine, gathered);
 }
 
 }  // namespace fathom::constraint

@@ -7,41 +7,53 @@
 #include <unordered_map>
 #include <vector>
 
+#include "constraint/counted_tokens.h"
 #include "constraint/grammar.h"
+#include "constraint/loop_tokens.h"
 #include "constraint/machine.h"
+#include "constraint/token_set.h"
 #include "constraint/token_trie.h"
+#include "constraint/token_walk.h"
 
 namespace fathom::constraint {
 
-/// A bit for each token of the vocabulary: id i is bit i % 64 of word i / 64.
-using MaskWords = std::span<uint64_t>;
+/// What the rules that all grammars begin with make of a vocabulary. Any thread may use it.
+class CommonTokens {
+ public:
+  /// `grammar` has these rules alone. Both outlive this. Takes about a tenth of a second.
+  CommonTokens(const TokenTrie& trie, const Grammar& grammar);
 
-inline size_t CountMaskWords(int64_t vocab_size) {
-  return static_cast<size_t>((vocab_size + 63) / 64);
-}
+  /// What the node decides, if it is one of these rules and calls no other.
+  const NodeTokens* Find(NodeId node) const { return At(nodes_, node); }
+  const LoopTokens* FindLoop(NodeId node) const { return At(loops_, node); }
+  const CountedTokens* FindCounted(NodeId node) const { return At(counted_, node); }
+
+ private:
+  template <typename Value>
+  using Table = std::vector<std::unique_ptr<Value>>;
+  template <typename Value>
+  static const Value* At(const Table<Value>& table, NodeId node) {
+    return node < table.size() ? table[node].get() : nullptr;
+  }
+
+  Table<NodeTokens> nodes_;
+  Table<LoopTokens> loops_;
+  Table<CountedTokens> counted_;
+};
 
 /// What a vocabulary makes of a grammar. What the top of the stack alone decides of all tokens is
 /// found once for each node; only tokens that go on after the end of their rule need the rest of
-/// the stack. One thread at a time uses it, except for LookUp.
+/// the stack. One thread at a time uses it.
 class TokenMasks {
  public:
-  /// `common`, if there is one, is that of a grammar that begins with the same nodes. Everything
-  /// outlives this.
-  TokenMasks(const TokenTrie& trie, const Grammar& grammar, const TokenMasks* common = nullptr);
-
-  /// Finds what the nodes decide that call no rule. After that any thread may use this as `common`.
-  void Prepare();
+  /// Everything outlives this.
+  TokenMasks(const TokenTrie& trie, const Grammar& grammar, const CommonTokens& common);
 
   /// Sets the bits of the tokens that may come in that state of `machine`, which runs the same
   /// grammar, and clears all others.
   void Fill(Machine* machine, Machine::State state, MaskWords mask);
 
  private:
-  // What the top of the stack decides.
-  struct Local {
-    std::vector<uint64_t> mask;   // tokens that may come, whatever called the rule
-    std::vector<uint32_t> exits;  // nodes of the trie at which the rule ends before the token does
-  };
   struct Key {
     NodeId node = 0;
     uint32_t depth = 0;
@@ -53,20 +65,26 @@ class TokenMasks {
       return (key.node * 0x9E3779B97F4A7C15u ^ key.depth) * 0x9E3779B97F4A7C15u ^ key.data;
     }
   };
+  // What a walk gathers. Without `exits` the ends of the outermost rule are of no interest.
+  struct Gathered {
+    MaskWords mask;
+    std::vector<uint32_t>* exits = nullptr;
+  };
 
   Key MakeKey(const Thread& thread, uint32_t depth) const;
-  const Local* LookUp(const Key& key) const;
-  const Local& FindLocal(const Thread& thread, uint32_t depth);
-  Local MakeLocal(const Thread& thread, uint32_t depth);
-  void AddExits(const Local& local, Machine* machine, Machine::State after, MaskWords mask);
+  const NodeTokens& FindTokens(const Thread& thread, uint32_t depth);
+  NodeTokens MakeTokens(const Thread& thread, const Key& key);
+  void WalkBelow(uint32_t begin, uint32_t end, Machine* machine, const Gathered& gathered);
+  bool TakeLoop(uint32_t node, Machine::State state, Machine* machine, const Gathered& gathered);
+  void ContinueAfter(uint32_t exit, Machine::State after, Machine* machine,
+                     const Gathered& gathered);
 
   const TokenTrie& trie_;
   const Grammar& grammar_;
-  const TokenMasks* common_;
-  size_t common_nodes_;
+  const CommonTokens& common_;
   Machine machine_;  // for what begins with one node
-  std::unordered_map<Key, Local, HashKey> locals_;
-  std::vector<Machine::State> path_;  // states by the depth of the trie
+  std::unordered_map<Key, NodeTokens, HashKey> known_;
+  WalkPath path_;
 };
 
 }  // namespace fathom::constraint
