@@ -9,7 +9,8 @@
 namespace fathom::constraint {
 namespace {
 
-constexpr std::string_view kSpellings[] = {text::kEndOfSentence, text::kThinkEnd, "｜DSML｜"};
+constexpr std::string_view kSpellings[] = {text::kEndOfSentence, text::kThinkEnd,
+                                           text::kDsmlMarker};
 
 }  // namespace
 

@@ -42,7 +42,7 @@ Match SkipSpace(std::string_view text, size_t* at) {
 }  // namespace
 
 CompletionParser::CompletionParser(const CompletionOptions& options)
-    : in_reasoning_(options.starts_in_reasoning) {}
+    : options_(options), in_reasoning_(options.starts_in_reasoning) {}
 
 std::vector<CompletionEvent> CompletionParser::Feed(std::string_view piece, Origin origin) {
   FATHOM_CHECK(!has_ended_);
@@ -111,7 +111,21 @@ Match CompletionParser::Settle(Match match) const {
 }
 
 Match CompletionParser::MatchTagAt(std::string_view text, DsmlTag* tag) const {
-  return Settle(MatchTag(text, tag));
+  return MayBeTag(text) ? Settle(MatchTag(text, tag)) : Match::kNo;
+}
+
+// As far as the marker decides it.
+bool CompletionParser::MayBeTag(std::string_view text) const {
+  if (!options_.only_special_markers) return true;
+  const size_t at = text.starts_with("</") ? 2 : 1;
+  if (text.size() <= at) return true;
+  const std::string_view marker = text.substr(at);
+  return marker.starts_with(kDsmlMarker) && !IsPlain(marker);
+}
+
+// Whether an ordinary token spelled the beginning of `text`, a part of ready_.
+bool CompletionParser::IsPlain(std::string_view text) const {
+  return plain_.Holds(dropped_ + static_cast<size_t>(text.data() - ready_.data()));
 }
 
 // Reasoning and content.
@@ -148,10 +162,8 @@ CompletionParser::TextMarker CompletionParser::MatchTextMarker(std::string_view 
   return MatchBlockStart(text, at_section_start);
 }
 
-// `text` is a part of ready_.
 Match CompletionParser::MatchThinkEnd(std::string_view text) const {
-  const auto position = dropped_ + static_cast<size_t>(text.data() - ready_.data());
-  return plain_.Holds(position) ? Match::kNo : Settle(MatchLiteral(text, kThinkEnd));
+  return IsPlain(text) ? Match::kNo : Settle(MatchLiteral(text, kThinkEnd));
 }
 
 CompletionParser::TextMarker CompletionParser::MatchBlockStart(std::string_view text,

@@ -16,6 +16,10 @@ namespace fathom::text {
 struct CompletionOptions {
   /// The prompt ended with <think>, so the text begins inside the reasoning.
   bool starts_in_reasoning = false;
+  /// Only tags whose marker is the special token are tags. For an answer that could not have other
+  /// ones: it may speak about them, in strings too. Pieces must have an origin, and a special token
+  /// be a piece of its own.
+  bool only_special_markers = false;
 };
 
 /// What a piece of text was made of, if the caller knows.
@@ -123,6 +127,8 @@ class CompletionParser {
   ValueEnd MatchValueEnd(std::string_view text) const;
   ValueEnd MatchImpliedEnd(std::string_view text) const;
   Match MatchTagAt(std::string_view text, DsmlTag* tag) const;
+  bool MayBeTag(std::string_view text) const;
+  bool IsPlain(std::string_view text) const;
   Match Settle(Match match) const;
   Match MatchThinkEnd(std::string_view text) const;
   size_t CountUnsettledBytes() const;
@@ -149,6 +155,7 @@ class CompletionParser {
 
   std::string_view Rest() const { return std::string_view(ready_).substr(at_); }
 
+  CompletionOptions options_;
   Completion completion_;
   std::vector<CompletionEvent> events_;
 

@@ -608,6 +608,39 @@ TEST(CompletionParser, OnlyTheTokenEndsTheReasoning) {
   }
 }
 
+// Strings and content may speak about tags, with the marker spelled by ordinary tokens.
+TEST(CompletionParser, OnlySpecialMarkersMakeTags) {
+  const std::string spoken = "</｜DSML｜parameter>\n</｜DSML｜invoke>";
+  const auto feed = [](CompletionParser& parser, const std::string& text) {
+    for (size_t at = 0; at < text.size(); ++at)
+      parser.Feed(text.substr(at, 1), Origin::kPlainTokens);
+  };
+  for (const bool only_special : {true, false}) {
+    CompletionParser parser({.only_special_markers = only_special});
+    const auto tag = [&](const std::string& begin, const std::string& rest) {
+      feed(parser, begin);
+      parser.Feed("｜DSML｜", Origin::kSpecialToken);
+      feed(parser, rest);
+    };
+    if (only_special) feed(parser, "<tool_calls>\n<invoke name=\"f\">\n<｜DSML｜tool_calls>\n\n");
+    tag("<", "tool_calls>\n");
+    tag("<", "invoke name=\"f\">\n");
+    tag("<", "parameter name=\"a\" string=\"true\">");
+    feed(parser, spoken);
+    tag("</", "parameter>\n");
+    tag("</", "invoke>\n");
+    tag("</", "tool_calls>");
+    parser.Finish();
+    const Completion& completion = parser.completion();
+    ASSERT_EQ(completion.tool_calls.size(), 1u);
+    const std::string arguments = "{\"a\": " + QuoteJson(spoken) + "}";
+    EXPECT_EQ(completion.tool_calls[0].arguments == arguments, only_special);
+    EXPECT_EQ(completion.problems.empty(), only_special);
+    EXPECT_EQ(completion.content == "<tool_calls>\n<invoke name=\"f\">\n<｜DSML｜tool_calls>",
+              only_special);
+  }
+}
+
 TEST(CompletionParser, HoldsBackNothingThatIsNoToken) {
   CompletionParser parser(kThinking);
   EXPECT_THAT(parser.Feed("x</thi", Origin::kPlainTokens),

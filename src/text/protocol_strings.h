@@ -13,6 +13,7 @@ inline constexpr std::string_view kAssistantToken = "<｜Assistant｜>";
 inline constexpr std::string_view kLatestReminderToken = "<｜latest_reminder｜>";
 inline constexpr std::string_view kThinkBegin = "<think>";
 inline constexpr std::string_view kThinkEnd = "</think>";
+inline constexpr std::string_view kDsmlMarker = "｜DSML｜";
 
 // Tool results.
 inline constexpr std::string_view kToolResultBegin = "<tool_result>";
