@@ -39,6 +39,7 @@ class AnswerBuilder {
   Result<AnswerGrammar> Build() && {
     FATHOM_ASSIGN(NodeId start, AddAnswer());
     if (options_.starts_in_reasoning) start = grammar_.AddCall(common_.reasoning, start);
+    if (grammar_.is_full()) return base::MakeError("tools: their schemas are too large");
     grammar_.Finish();
     for (const auto& [rule, field] : checked_) {
       if (!grammar_.Matches(rule)) return field.Fail("no value satisfies the schema");
@@ -71,7 +72,7 @@ class AnswerBuilder {
       case AnswerOptions::Content::kJsonSchema:
         break;
     }
-    const Field schema = {&options_.schema, "response_format.schema"};
+    const Field schema = {&options_.schema, options_.schema_path};
     SchemaRules rules(schema, common_, &grammar_);
     FATHOM_ASSIGN(const NodeId rule, rules.Add(schema, ValueKind::kJson));
     TakeNotes(rules);

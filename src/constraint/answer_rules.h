@@ -21,7 +21,8 @@ struct AnswerOptions {
 
   bool starts_in_reasoning = false;
   Content content = Content::kText;
-  text::Json schema{};  ///< of kJsonSchema
+  text::Json schema{};                                 ///< of kJsonSchema
+  std::string schema_path = "response_format.schema";  ///< what errors call it
   Calls calls = Calls::kNone;
   std::vector<text::Json> tools{};  ///< that may be called: function objects
   bool allows_parallel_calls = true;

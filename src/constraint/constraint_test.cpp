@@ -436,6 +436,15 @@ TEST(Constraint, NamesWhatCannotBe) {
   EXPECT_THAT(error_of(R"({"properties": {"a": {"$ref": "#/properties/a"}}})"),
               HasSubstr("references go around in a circle"));
   EXPECT_THAT(error_of(R"({"properties": {"a\"": {}}})"), HasSubstr("cannot be a name"));
+  EXPECT_EQ(
+      error_of(R"({"properties": {"a": {"type": "string", "minLength": 3, "maxLength": 2}}})"),
+      "tools.look.parameters.properties.a.maxLength: less than minLength");
+  const std::string long_name(100000, 'n');
+  EXPECT_EQ(error_of(R"({"properties": {"a": {"properties": {")" + long_name +
+                     R"(": {}}, "additionalProperties": true}}})"),
+            "tools.look.parameters.properties.a.properties: a name of more than 512 bytes");
+  EXPECT_EQ(error_of(R"({"properties": {"a": {"const": ")" + std::string(300000, 'x') + "\"}}}"),
+            "tools: their schemas are too large");
 }
 
 TEST(Constraint, TellsWhatItDoesNotHold) {

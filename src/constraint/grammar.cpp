@@ -18,6 +18,10 @@ uint16_t AddLevel(uint16_t height) {
 Grammar::Grammar() { end_ = Add({.kind = Node::Kind::kReturn}); }
 
 NodeId Grammar::Add(Node node) {
+  if (nodes_.size() >= kMaxNodes) {
+    is_full_ = true;
+    return end_;
+  }
   nodes_.push_back(std::move(node));
   return static_cast<NodeId>(nodes_.size() - 1);
 }

@@ -87,7 +87,7 @@ class Grammar {
   static constexpr size_t kMaxKeys = 64;
   /// Calls inside one another; about two for each level of a JSON value.
   static constexpr uint16_t kMaxDepth = 96;
-  /// A grammar that is larger is not made of somebody's reasonable schema.
+  /// A grammar that is larger is not made of somebody's reasonable schema: about 25 MB.
   static constexpr size_t kMaxNodes = size_t{1} << 18;
 
   Grammar();
@@ -119,6 +119,9 @@ class Grammar {
   /// the rule without bounds.
   void SetBounds(NodeId node, uint64_t least, uint64_t most, NodeId unbounded);
 
+  /// Whether more was added than there is room for. Then it is of no use.
+  bool is_full() const { return is_full_; }
+
   /// Takes away what can never reach the end of its rule, so that whatever is begun can be ended.
   void Finish();
   /// Whether something can be reached from there to the end of the rule. REQUIRES: finished.
@@ -142,6 +145,7 @@ class Grammar {
   NodeId Add(Node node);
 
   std::vector<Node> nodes_;
+  bool is_full_ = false;
   std::vector<std::array<NodeId, kMaxKeys>> families_;  // the rule of each key's value
   std::vector<uint64_t> family_keys_;                   // the keys that there are
   NodeId end_ = 0;

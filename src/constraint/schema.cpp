@@ -19,6 +19,7 @@ using text::Json;
 
 constexpr int kMaxReferences = 64;
 constexpr int kMaxNesting = 256;
+constexpr size_t kMaxKey = 512;  // bytes: names become trees as deep as they are long
 constexpr int64_t kMaxCount = int64_t{1} << 40;
 
 const Json kAnything{true};
@@ -373,6 +374,9 @@ Result<ObjectKeys> ReadObjectKeys(const Field& schema) {
   }
   if (result.keys.size() > Grammar::kMaxKeys)
     return schema.Fail(fmt::format("more than {} properties", Grammar::kMaxKeys));
+  for (const ObjectKeys::Key& key : result.keys)
+    if (key.name.size() > kMaxKey)
+      return properties.Fail(fmt::format("a name of more than {} bytes", kMaxKey));
   return result;
 }
 
