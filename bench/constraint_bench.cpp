@@ -1,5 +1,6 @@
 // What a constraint costs for each token, at the size of DeepSeek-V4's vocabulary: 129,280 tokens
-// of made-up words, digits, punctuation and CJK. Prints microseconds.
+// of made-up words, digits, punctuation and CJK, in microseconds. And what it saves: calls of a
+// model, with the forced tokens computed together and one by one.
 #include <fmt/format.h>
 #include <time.h>
 
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include "constraint/answer_constraint.h"
+#include "engine/engine.h"
 #include "text/byte_level.h"
 #include "text/utf8.h"
 
@@ -116,11 +118,61 @@ void Run(const std::string& bytes_only) {
   Report("ten more", std::move(all));
 }
 
+// Every value is bounded, so that calls end whatever the model means.
+constexpr const char* kShortTool = R"({"name": "edit", "parameters": {"type": "object",
+  "properties": {"path": {"type": "string", "maxLength": 24}, "mode": {"enum": ["read", "write"]},
+    "line": {"type": "integer", "minimum": 1, "maximum": 99999}, "keep": {"type": "boolean"}},
+  "required": ["path", "mode", "line", "keep"]}})";
+
+// Answers of a model under way alone. Log probabilities have the engine go token by token.
+void MeasureCalls(engine::Engine& engine, const std::shared_ptr<AnswerConstraints>& constraints,
+                  bool one_by_one) {
+  constexpr int kAnswers = 10;
+  int64_t tokens = 0;
+  double seconds = 0;
+  const int64_t forced = engine.statistics().forced_tokens;
+  const int64_t steps = engine.statistics().steps;
+  for (uint64_t seed = 0; seed < kAnswers; ++seed) {
+    std::string error;
+    engine::Request request;
+    request.prompt = engine.Tokenize("Say.", false, &error).value();
+    request.sampling.seed = seed;
+    request.logprobs = one_by_one;
+    request.constraint = std::make_shared<AnswerConstraint>(constraints);
+    request.on_done = [&](const engine::Completion& done) {
+      tokens += done.stats.generated_tokens;
+      seconds += done.stats.decode_seconds;
+    };
+    engine.Submit(std::move(request));
+    while (engine.Step()) {
+    }
+  }
+  fmt::print("{}: {} tokens of which {} forced, {} steps, {:.2f} s, {:.1f} tokens/s\n",
+             one_by_one ? "one by one" : "together", tokens,
+             engine.statistics().forced_tokens - forced, engine.statistics().steps - steps, seconds,
+             static_cast<double>(tokens) / seconds);
+}
+
+void RunModel(const std::string& directory) {
+  const text::Tokenizer tokenizer = text::Tokenizer::Load(directory + "/tokenizer.json").value();
+  const auto vocabulary = ConstraintVocabulary::Make(tokenizer).value();
+  const auto constraints =
+      AnswerConstraints::Make(vocabulary, {.calls = AnswerOptions::Calls::kRequired,
+                                           .tools = {text::ReadJson(kShortTool, "tool").value()},
+                                           .allows_parallel_calls = false})
+          .value();
+  const auto opened = engine::Engine::Open(directory, {.threads = 1, .context = 4096});
+  for (const bool one_by_one : {true, false, true, false})
+    MeasureCalls(*opened.engine, constraints, one_by_one);
+}
+
 }  // namespace
 }  // namespace fathom::constraint
 
-// The argument is a tokenizer.json of bytes alone, such as models/default/tokenizer.json.
+// The argument is the directory of a model whose tokenizer has bytes alone, such as models/default.
 int main(int argc, char** argv) {
   if (argc != 2) return 2;
-  fathom::constraint::Run(argv[1]);
+  const std::string directory = argv[1];
+  fathom::constraint::Run(directory + "/tokenizer.json");
+  fathom::constraint::RunModel(directory);
 }
