@@ -42,6 +42,7 @@ struct ResponseFormat {
   Kind kind = Kind::kText;
   std::string name{};   ///< kJsonSchema: the client's name for it, may be empty
   text::Json schema{};  ///< kJsonSchema
+  std::string path{};   ///< kJsonSchema: of the schema in the request, for errors
   bool strict = false;  ///< kJsonSchema
 };
 

@@ -177,6 +177,7 @@ Status ReadResponseFormat(const Field& format, const Field& holder, Request* req
   FATHOM_TRY(RequireObject(holder));
   FATHOM_TRY(RequireObject(holder.Member("schema")));
   result.schema = *holder.Member("schema").json;
+  result.path = holder.Member("schema").path;
   FATHOM_ASSIGN(result.name, ReadOptionalText(holder.Member("name")));
   FATHOM_ASSIGN(result.strict, ReadFlag(holder.Member("strict"), false));
   return {};

@@ -122,6 +122,9 @@ void AddAnswerOptions(CLI::App& app, ServeFlags* flags) {
   AddFlag(app, "--sampling-while-thinking",
           "Let temperature, top_p and penalties count also\nwhile the model thinks",
           &parse->sampling_while_thinking);
+  AddFlag(app, "--no-constrain",
+          "Do not hold answers to tools and schemas: take\ncalls as the model spells them",
+          [flags] { flags->server.constrain = false; });
 }
 
 base::Result<std::vector<std::string>> ReadKeys(const ServeFlags& flags) {

@@ -10,11 +10,13 @@ using Kind = text::CompletionEvent::Kind;
 
 }  // namespace
 
-Choice::Choice(const api::Request& request, const text::Tokenizer& tokenizer, int32_t end_token)
+Choice::Choice(const api::Request& request, const text::Tokenizer& tokenizer, int32_t end_token,
+               bool is_constrained)
     : request_(request),
       tokenizer_(tokenizer),
       end_token_(end_token),
-      parser_({.starts_in_reasoning = request.StartsInReasoning()}),
+      parser_({.starts_in_reasoning = request.StartsInReasoning(),
+               .only_special_markers = is_constrained}),
       decoder_(tokenizer),
       stop_matcher_(request.stop) {}
 

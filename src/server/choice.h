@@ -29,8 +29,10 @@ struct ChoicePiece {
 /// tags of a call a client cannot mean them, and would lose the call.
 class Choice {
  public:
-  /// What `request` and `tokenizer` say must stay true for as long as this lives.
-  Choice(const api::Request& request, const text::Tokenizer& tokenizer, int32_t end_token);
+  /// What `request` and `tokenizer` say must stay true for as long as this lives. Of an answer that
+  /// is constrained only tags with the special token are tags.
+  Choice(const api::Request& request, const text::Tokenizer& tokenizer, int32_t end_token,
+         bool is_constrained);
 
   ChoicePiece Read(const engine::TokenEvent& token);
   /// The end. Nothing may be read after it.

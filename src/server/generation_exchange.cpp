@@ -33,7 +33,7 @@ GenerationExchange::Run::Run(GenerationExchange& exchange, int index)
     : owner(exchange),
       number(index),
       choice(exchange.request_, exchange.context_.tokenizer,
-             exchange.context_.engine.info().end_token) {}
+             exchange.context_.engine.info().end_token, exchange.is_constrained_) {}
 
 GenerationExchange::GenerationExchange(const GenerationContext& context,
                                        PreparedGeneration prepared)
@@ -41,6 +41,7 @@ GenerationExchange::GenerationExchange(const GenerationContext& context,
       request_(std::move(prepared.request)),
       response_(std::move(prepared.response)),
       waiting_(std::move(prepared.runs)),
+      is_constrained_(prepared.is_constrained),
       place_(std::move(prepared.place)),
       opening_(prepared.opening) {}
 

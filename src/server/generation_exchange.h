@@ -35,6 +35,7 @@ struct PreparedGeneration {
   api::Request request;
   api::ResponseContext response{};
   std::vector<engine::Request> runs{};
+  bool is_constrained = false;  ///< whether these have constraints
   /// Where the answers stand; see AnswerMemory. Not of completions.
   std::string place{};
   int32_t opening = 0;
@@ -86,6 +87,7 @@ class GenerationExchange final : public Exchange {
   api::Request request_;
   api::ResponseContext response_;
   std::vector<engine::Request> waiting_;  // until it begins
+  bool is_constrained_;
   std::string place_;
   int32_t opening_;
   std::unique_ptr<api::StreamEncoder> encoder_;  // if it streams

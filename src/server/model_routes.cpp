@@ -40,24 +40,30 @@ engine::Request::Force LimitReasoning(int64_t budget, int32_t think_end) {
 }  // namespace
 
 base::Result<std::unique_ptr<ModelRoutes>> ModelRoutes::Make(
-    std::shared_ptr<const text::Tokenizer> tokenizer, engine::EngineInfo info,
+    std::shared_ptr<const text::Tokenizer> tokenizer,
+    std::shared_ptr<const constraint::ConstraintVocabulary> vocabulary, engine::EngineInfo info,
     const ServerOptions& options, EngineThread& engine, Metrics& metrics) {
   FATHOM_ASSIGN(const FormatTokens format, FindFormatTokens(*tokenizer));
   FATHOM_ASSIGN(std::unique_ptr<AnswerMemory> answers,
                 AnswerMemory::Open(options.engine.kv_directory, *tokenizer, format));
   FATHOM_ASSIGN(model::ModelConfig config, model::LoadConfig(info.directory));
-  return std::unique_ptr<ModelRoutes>(new ModelRoutes(std::move(tokenizer), format,
-                                                      std::move(answers), std::move(config),
-                                                      std::move(info), options, engine, metrics));
+  std::unique_ptr<ConstraintCache> constraints;
+  if (vocabulary)
+    constraints = std::make_unique<ConstraintCache>(std::move(vocabulary), options.log);
+  return std::unique_ptr<ModelRoutes>(
+      new ModelRoutes(std::move(tokenizer), format, std::move(answers), std::move(constraints),
+                      std::move(config), std::move(info), options, engine, metrics));
 }
 
 ModelRoutes::ModelRoutes(std::shared_ptr<const text::Tokenizer> tokenizer,
                          const FormatTokens& format, std::unique_ptr<AnswerMemory> answers,
-                         model::ModelConfig config, engine::EngineInfo info,
-                         const ServerOptions& options, EngineThread& engine, Metrics& metrics)
+                         std::unique_ptr<ConstraintCache> constraints, model::ModelConfig config,
+                         engine::EngineInfo info, const ServerOptions& options,
+                         EngineThread& engine, Metrics& metrics)
     : tokenizer_(std::move(tokenizer)),
       format_(format),
       answers_(std::move(answers)),
+      constraints_(std::move(constraints)),
       prompts_(*tokenizer_, format_, *answers_),
       config_(std::move(config)),
       info_(std::move(info)),
@@ -100,7 +106,19 @@ ModelRoutes::Outcome<PreparedGeneration> ModelRoutes::PrepareGeneration(
       if (!valid.ok()) return api::MakeRequestError(valid.error());
     }
   }
+  const base::Status constrained = Constrain(&prepared);
+  if (!constrained.ok()) return api::MakeRequestError(constrained.error());
   return prepared;
+}
+
+// A completion is any text.
+base::Status ModelRoutes::Constrain(PreparedGeneration* prepared) const {
+  if (!constraints_ || prepared->request.dialect == api::Dialect::kCompletions) return {};
+  FATHOM_ASSIGN(const auto constraints, constraints_->Find(prepared->request));
+  for (engine::Request& run : prepared->runs)
+    run.constraint = std::make_shared<constraint::AnswerConstraint>(constraints);
+  prepared->is_constrained = true;
+  return {};
 }
 
 // Stop strings are the exchange's matter, see Choice.

@@ -12,9 +12,11 @@
 #include "api/request.h"
 #include "api/service.h"
 #include "base/result.h"
+#include "constraint/answer_constraint.h"
 #include "engine/engine.h"
 #include "model/config.h"
 #include "server/answer_memory.h"
+#include "server/constraint_cache.h"
 #include "server/format_tokens.h"
 #include "server/generation_exchange.h"
 #include "server/http.h"
@@ -28,10 +30,11 @@ namespace fathom::server {
 class ModelRoutes {
  public:
   /// Fails if the tokenizer is not one for the prompt format, and if the model's configuration or
-  /// what earlier processes left in EngineOptions::kv_directory cannot be read. `options` outlives
-  /// this.
+  /// what earlier processes left in EngineOptions::kv_directory cannot be read. Without
+  /// `vocabulary` nothing is constrained. `options` outlives this.
   static base::Result<std::unique_ptr<ModelRoutes>> Make(
-      std::shared_ptr<const text::Tokenizer> tokenizer, engine::EngineInfo info,
+      std::shared_ptr<const text::Tokenizer> tokenizer,
+      std::shared_ptr<const constraint::ConstraintVocabulary> vocabulary, engine::EngineInfo info,
       const ServerOptions& options, EngineThread& engine, Metrics& metrics);
 
   // Each may run on any thread.
@@ -46,12 +49,13 @@ class ModelRoutes {
   using Outcome = std::variant<Value, api::Error>;
 
   ModelRoutes(std::shared_ptr<const text::Tokenizer> tokenizer, const FormatTokens& format,
-              std::unique_ptr<AnswerMemory> answers, model::ModelConfig config,
-              engine::EngineInfo info, const ServerOptions& options, EngineThread& engine,
-              Metrics& metrics);
+              std::unique_ptr<AnswerMemory> answers, std::unique_ptr<ConstraintCache> constraints,
+              model::ModelConfig config, engine::EngineInfo info, const ServerOptions& options,
+              EngineThread& engine, Metrics& metrics);
 
   Outcome<PreparedGeneration> PrepareGeneration(const HttpRequest& request,
                                                 api::Dialect dialect) const;
+  base::Status Constrain(PreparedGeneration* prepared) const;
   engine::Request MakeRun(const api::Request& request, const PromptTokens& prompt,
                           uint64_t seed) const;
   Outcome<std::string> TokenizeBody(std::string_view body) const;
@@ -60,6 +64,7 @@ class ModelRoutes {
   std::shared_ptr<const text::Tokenizer> tokenizer_;
   const FormatTokens format_;
   const std::unique_ptr<AnswerMemory> answers_;
+  const std::unique_ptr<ConstraintCache> constraints_;  // null: none
   const PromptTokenizer prompts_;
   const model::ModelConfig config_;
   engine::EngineInfo info_;

@@ -46,6 +46,9 @@ struct ServerOptions {
   std::string version{};
   engine::EngineOptions engine{};
   api::ParseOptions parse{};
+  /// Whether answers are held to tools that are there and to schemas. Without it calls are what the
+  /// parser makes of the text.
+  bool constrain = true;
   /// How long requests that are under way may go on once the server is told to stop.
   double drain_seconds = 20;
   /// Takes one line of the log, a JSON object. From any thread.

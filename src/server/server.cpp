@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "constraint/answer_constraint.h"
 #include "server/engine_thread.h"
 #include "server/http_server.h"
 #include "server/log.h"
@@ -50,7 +51,9 @@ class Server::Impl {
   ServerOptions options_;
   std::unique_ptr<HttpServer> http_;
   Metrics metrics_;
-  std::shared_ptr<const text::Tokenizer> tokenizer_;  // the engine thread's until it is ready
+  // The engine thread's until it is ready.
+  std::shared_ptr<const text::Tokenizer> tokenizer_;
+  std::shared_ptr<const constraint::ConstraintVocabulary> vocabulary_;  // null: no constraints
   std::optional<EngineThread> engine_;
   std::optional<Service> service_;
   std::string error_;
@@ -76,6 +79,12 @@ engine::Engine::OpenResult Server::Impl::Open() {
   base::Result<text::Tokenizer> tokenizer = text::Tokenizer::Load(path);
   if (!tokenizer.ok()) return {nullptr, tokenizer.error().message};
   tokenizer_ = std::make_shared<text::Tokenizer>(std::move(*tokenizer));
+  if (options_.constrain) {
+    auto vocabulary = constraint::ConstraintVocabulary::Make(*tokenizer_);
+    if (!vocabulary.ok())
+      return {nullptr, options_.model_directory + "/" + vocabulary.error().message};
+    vocabulary_ = std::move(*vocabulary);
+  }
   engine::EngineOptions engine = options_.engine;
   engine.on_log = [this](std::string_view line) {
     Log("cache", "\"message\":" + text::QuoteJson(line));
@@ -95,7 +104,8 @@ void Server::Impl::Hear(EngineThread::State state) {
     case EngineThread::State::kReady:
       break;
   }
-  auto routes = ModelRoutes::Make(tokenizer_, engine_->info(), options_, *engine_, metrics_);
+  auto routes =
+      ModelRoutes::Make(tokenizer_, vocabulary_, engine_->info(), options_, *engine_, metrics_);
   if (!routes.ok()) return Fail(options_.model_directory + "/" + routes.error().message);
   service_->SetModel(std::move(*routes));
   Log("ready", fmt::format("\"context\":{},\"threads\":{},\"isa\":\"{}\"", engine_->info().context,
