@@ -83,7 +83,7 @@ TEST_P(BatchInvariance, LongPromptsInUnevenChunks) {
 
 INSTANTIATE_TEST_SUITE_P(Checkpoints, BatchInvariance,
                          testing::Values("tests/goldens/nano-flash", "tests/goldens/nano-pro",
-                                         "models/default"),
+                                         "tests/models/recall"),
                          CheckpointName);
 
 }  // namespace

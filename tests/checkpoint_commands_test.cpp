@@ -61,7 +61,7 @@ TEST(Logits, AreTheSameBytesForAnyChunkAndThreads) {
 TEST(Logits, OfTheTrainedModelAnswerAsTheGolden) {
   TemporaryFolder folder;
   const GoldenFile golden(SourcePath("tests/goldens/recall/expected.safetensors"));
-  RunWell({"logits", "-m", DefaultModel(), "--ids", "-", "--out", folder / "out"},
+  RunWell({"logits", "-m", RecallModel(), "--ids", "-", "--out", folder / "out"},
           {.input = GoldenIds(golden)});
   const GoldenFile out(folder / "out");
   const auto logits = out.Get<float>("logits");
@@ -95,9 +95,9 @@ TEST(Logits, SaysWhatIsWrongAndLeavesNothing) {
   ExpectFailure(logits(NanoFlash(), folder / "none/out"), 1, folder / "none/out", {.input = "1"});
   ExpectFailure(logits(NanoFlash(), "/dev/full"), 1, "/dev/full: exists and is not a regular file",
                 {.input = "1"});
-  Arguments mtp = logits(DefaultModel(), folder / "out");
+  Arguments mtp = logits(RecallModel(), folder / "out");
   mtp.emplace_back("--mtp");
-  ExpectFailure(mtp, 1, "--mtp: " + DefaultModel() + " has no MTP layer", {.input = "1"});
+  ExpectFailure(mtp, 1, "--mtp: " + RecallModel() + " has no MTP layer", {.input = "1"});
   EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
 }
 

@@ -80,8 +80,8 @@ TEST(CommandLine, OutputThatCannotBeWrittenIsAFailure) {
                                 {"--version"},
                                 {"cost"},
                                 {"cost", "--json"},
-                                {"inspect", DefaultModel()},
-                                {"tokenize", "-m", DefaultModel()}};
+                                {"inspect", RecallModel()},
+                                {"tokenize", "-m", RecallModel()}};
   for (const Arguments& arguments : commands) {
     ExpectFailure(arguments, 1, "standard output: cannot write: No space left on device",
                   {.input = "x", .out_path = "/dev/full"});
@@ -91,7 +91,7 @@ TEST(CommandLine, OutputThatCannotBeWrittenIsAFailure) {
 }
 
 TEST(CommandLine, AnUnknownTierIsAFailure) {
-  ExpectFailure({"inspect", DefaultModel()}, 1, "FATHOM_ISA=sse9",
+  ExpectFailure({"inspect", RecallModel()}, 1, "FATHOM_ISA=sse9",
                 {.environment = {"FATHOM_ISA=sse9"}});
 }
 
@@ -108,7 +108,7 @@ TEST(Progress, ShowsOnATerminalAndIsErased) {
 TEST(CommandLine, ClosedStreamsAreFailures) {
   const std::string fathom = std::string(FATHOM_PROGRAM) + " ";
   for (const std::string& command :
-       Arguments{"cost >&-", "tokenize -m " + DefaultModel() + " <&-"}) {
+       Arguments{"cost >&-", "tokenize -m " + RecallModel() + " <&-"}) {
     const int status = std::system((fathom + command + " 2> /dev/null").c_str());
     EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 1) << command;
   }

@@ -44,7 +44,7 @@ class LargeCheckpoint : public testing::Test {
  protected:
   static void SetUpTestSuite() {
     folder_ = new TemporaryFolder;
-    Json config = Json::parse(ReadBytes(SourcePath("models/default/config.json")));
+    Json config = Json::parse(ReadBytes(SourcePath("tests/models/recall/config.json")));
     config.update({{"hidden_size", 512},
                    {"moe_intermediate_size", 1024},
                    {"n_routed_experts", 32},
@@ -53,7 +53,8 @@ class LargeCheckpoint : public testing::Test {
     const base::Status status =
         model::WriteRandomCheckpoint(folder_->path(), config.dump(), "large", {}, pool);
     ASSERT_TRUE(status.ok()) << status.error().message;
-    std::filesystem::copy(SourcePath("models/default/tokenizer.json"), *folder_ / "tokenizer.json");
+    std::filesystem::copy(SourcePath("tests/models/recall/tokenizer.json"),
+                          *folder_ / "tokenizer.json");
   }
   static void TearDownTestSuite() {
     delete folder_;
@@ -143,7 +144,8 @@ TEST_F(LargeCheckpoint, LogitsAreTheSameBytes) {
 }
 
 TEST(ExpertMemoryOption, RefusesWhatIsNoAmountOrTooLittle) {
-  const Arguments run = {"run", "-m", SourcePath("models/default"), "-p", "x", "--expert-memory"};
+  const Arguments run = {"run", "-m", SourcePath("tests/models/recall"),
+                         "-p",  "x",  "--expert-memory"};
   for (const char* amount : {"0", "-1", "lots", "1.5G", "4X"}) {
     const Outcome outcome = RunProgram(run + Arguments{amount});
     EXPECT_EQ(outcome.exit_code, 2) << amount;
@@ -154,11 +156,12 @@ TEST(ExpertMemoryOption, RefusesWhatIsNoAmountOrTooLittle) {
   EXPECT_EQ(little.exit_code, 1);
   EXPECT_THAT(little.err,
               AllOf(ContainsRegex("^fathom: expert_memory: 10240 bytes are fewer than the [0-9]+ "),
-                    HasSubstr("models/default")));
+                    HasSubstr("tests/models/recall")));
 }
 
 TEST(ExpertMemoryOption, ChatTakesItToo) {
-  const Arguments chat = {"chat", "-m", SourcePath("models/default"), "--temp", "0", "-n", "8"};
+  const Arguments chat = {"chat", "-m", SourcePath("tests/models/recall"), "--temp", "0",
+                          "-n",   "8"};
   const ProgramOptions input = {.input = "Hello\nAnd again\n"};
   const Outcome mapped = RunProgram(chat, input);
   const Outcome cached = RunProgram(chat + Arguments{"--expert-memory", "100K"}, input);

@@ -101,7 +101,7 @@ TEST(Inspect, PrintsJson) {
 
 TEST(Inspect, NamesTheTierInUse) {
   const Json json = Json::parse(
-      RunWell({"inspect", DefaultModel(), "--json"}, {.environment = {"FATHOM_ISA=portable"}}));
+      RunWell({"inspect", RecallModel(), "--json"}, {.environment = {"FATHOM_ISA=portable"}}));
   EXPECT_EQ(json["isa"]["in_use"], "portable");
   EXPECT_EQ(json["isa"]["supported"].back(), "portable");
   EXPECT_TRUE(json["has_tokenizer"]);
@@ -110,7 +110,7 @@ TEST(Inspect, NamesTheTierInUse) {
 
 TEST(Inspect, ListsWhatIsOdd) {
   TemporaryFolder folder;
-  for (const auto& entry : std::filesystem::directory_iterator(DefaultModel()))
+  for (const auto& entry : std::filesystem::directory_iterator(RecallModel()))
     std::filesystem::copy(entry.path(), folder / entry.path().filename().string());
   std::filesystem::remove(folder / "model.safetensors.index.json");
   const std::string header = R"({"odd": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}})";

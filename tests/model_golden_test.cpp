@@ -143,7 +143,7 @@ TEST(Goldens, EachLayerOfNanoFlashFromExactInputs) {
 }
 
 TEST(Goldens, EachLayerOfTheTrainedModelFromExactInputs) {
-  TestModel test(SourcePath("models/default"));
+  TestModel test(SourcePath("tests/models/recall"));
   ExpectLayersAgree(test, GoldenFile(SourcePath("tests/goldens/recall/layers.safetensors")), 1e-3);
 }
 
@@ -178,7 +178,7 @@ TEST(Goldens, RandomModelsEndToEnd) {
 }
 
 TEST(Goldens, TheTrainedModel) {
-  TestModel test(SourcePath("models/default"));
+  TestModel test(SourcePath("tests/models/recall"));
   const GoldenFile golden(SourcePath("tests/goldens/recall/expected.safetensors"));
   const auto ids = golden.Get<int32_t>("input_ids");
   const Outputs out = RunWhole(test, ids);

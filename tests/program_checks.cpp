@@ -7,8 +7,8 @@
 
 namespace fathom::tests {
 
-const std::string& DefaultModel() {
-  static const std::string kPath = FATHOM_SOURCE_DIR "/models/default";
+const std::string& RecallModel() {
+  static const std::string kPath = FATHOM_SOURCE_DIR "/tests/models/recall";
   return kPath;
 }
 

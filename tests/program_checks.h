@@ -10,7 +10,7 @@ namespace fathom::tests {
 
 using Arguments = std::vector<std::string>;
 
-const std::string& DefaultModel();
+const std::string& RecallModel();
 const std::string& NanoFlash();
 
 /// Runs the program, which has to succeed and say nothing but its result, which is returned.

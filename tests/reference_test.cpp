@@ -85,9 +85,9 @@ TEST(Reference, BashOffersCommandsAndValues) {
   EXPECT_THAT(CompleteInBash({"run", "-n", ""}), ElementsAre(""));
   const std::string models = FATHOM_SOURCE_DIR "/models/";
   EXPECT_THAT(CompleteInBash({"inspect", models + "def"}), ElementsAre(models + "default"));
-  const std::string config = DefaultModel() + "/config.json";
-  EXPECT_THAT(CompleteInBash({"run", "-f", DefaultModel() + "/con"}), ElementsAre(config));
-  EXPECT_THAT(CompleteInBash({"run", "-m", DefaultModel() + "/con"}), ElementsAre(""));
+  const std::string config = RecallModel() + "/config.json";
+  EXPECT_THAT(CompleteInBash({"run", "-f", RecallModel() + "/con"}), ElementsAre(config));
+  EXPECT_THAT(CompleteInBash({"run", "-m", RecallModel() + "/con"}), ElementsAre(""));
 }
 
 TEST(Reference, ZshAndFishKnowEveryOption) {

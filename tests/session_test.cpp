@@ -180,7 +180,7 @@ TEST_P(SessionTest, ReturnsToThePositionsOfTheFile) {
 
 INSTANTIATE_TEST_SUITE_P(Checkpoints, SessionTest,
                          testing::Values("tests/goldens/nano-flash", "tests/goldens/nano-pro",
-                                         "models/default"),
+                                         "tests/models/recall"),
                          [](const auto& parameter) {
                            std::string name = fs::path(parameter.param).filename();
                            std::erase(name, '-');

@@ -128,7 +128,7 @@ TEST_P(SnapshotTest, AForkMayReturnToASnapshotOfItsOrigin) {
 
 INSTANTIATE_TEST_SUITE_P(Checkpoints, SnapshotTest,
                          testing::Values("tests/goldens/nano-flash", "tests/goldens/nano-pro",
-                                         "models/default"),
+                                         "tests/models/recall"),
                          CheckpointName);
 
 }  // namespace

@@ -38,7 +38,7 @@ std::vector<std::string> Lines(const std::string& text) {
 std::string Document() { return ReadText(SourcePath("tests/goldens/recall/document.txt")); }
 
 Arguments WithModel(const std::string& command) {
-  return {command, "-m", SourcePath("models/default")};
+  return {command, "-m", SourcePath("tests/models/recall")};
 }
 
 Arguments Ask() {

@@ -155,7 +155,7 @@ TEST_F(TalkSession, AFileThatCannotBeUsedIsRefusedAndLeftAlone) {
 TEST_F(TalkSession, AnotherCheckpointIsRefused) {
   ASSERT_EQ(RunFirst({"--temp", "0"}).exit_code, 0);
   const std::string model = folder_ / "model";
-  fs::copy(SourcePath("models/default"), model);
+  fs::copy(SourcePath("tests/models/recall"), model);
   std::string config = ReadText(model + "/config.json");
   const std::string key = "\"rms_norm_eps\": 1e-06";
   ASSERT_NE(config.find(key), std::string::npos);

@@ -27,38 +27,38 @@ TEST(Tokenize, EveryByteComesBack) {
   std::string bytes(50'000, '\0');
   for (char& c : bytes) c = static_cast<char>(random());
   WriteBytes(folder / "bytes", bytes);
-  const std::string ids = RunWell({"tokenize", "-m", DefaultModel(), "-f", folder / "bytes"});
+  const std::string ids = RunWell({"tokenize", "-m", RecallModel(), "-f", folder / "bytes"});
   EXPECT_EQ(CountLines(ids), 1);
   WriteBytes(folder / "ids", ids);
-  const Arguments decode = {"tokenize", "-m", DefaultModel(), "--decode", "-f", folder / "ids"};
+  const Arguments decode = {"tokenize", "-m", RecallModel(), "--decode", "-f", folder / "ids"};
   EXPECT_EQ(RunWell(decode), bytes);
 }
 
 TEST(Tokenize, ReadsSpecialTokensOnlyIfRaw) {
   const ProgramOptions input = {.input = "a<｜User｜>"};
-  EXPECT_EQ(RunWell({"tokenize", "-m", DefaultModel(), "--raw"}, input), "97 258\n");
-  EXPECT_THAT(RunWell({"tokenize", "-m", DefaultModel()}, input),
+  EXPECT_EQ(RunWell({"tokenize", "-m", RecallModel(), "--raw"}, input), "97 258\n");
+  EXPECT_THAT(RunWell({"tokenize", "-m", RecallModel()}, input),
               AllOf(StartsWith("97 60 "), EndsWith(" 62\n")));
-  EXPECT_EQ(RunWell({"tokenize", "-m", DefaultModel()}), "\n");
-  EXPECT_EQ(RunWell({"tokenize", "-m", DefaultModel(), "--decode"}, {.input = " 97\n258 "}),
+  EXPECT_EQ(RunWell({"tokenize", "-m", RecallModel()}), "\n");
+  EXPECT_EQ(RunWell({"tokenize", "-m", RecallModel(), "--decode"}, {.input = " 97\n258 "}),
             "a<｜User｜>");
 }
 
 TEST(Tokenize, NeedsNothingButTokenizerJson) {
   TemporaryFolder folder;
-  std::filesystem::copy(DefaultModel() + "/tokenizer.json", folder / "tokenizer.json");
+  std::filesystem::copy(RecallModel() + "/tokenizer.json", folder / "tokenizer.json");
   EXPECT_EQ(RunWell({"tokenize", "-m", folder.path()}, {.input = "hi"}), "104 105\n");
 }
 
 TEST(Tokenize, SaysWhereTheInputIsWrong) {
-  const Arguments decode = {"tokenize", "-m", DefaultModel(), "--decode"};
+  const Arguments decode = {"tokenize", "-m", RecallModel(), "--decode"};
   const std::string limit = " is not a token id from 0 to ";
   ExpectFailure(decode, 1, "standard input: line 2, word 2: \"x7\"" + limit,
                 {.input = "1 2\n3 x7 4"});
   for (const char* word : {"-1", "+1", "1,2", "0x1", "1.0", "100000", "99999999999999999999"})
     ExpectFailure(decode, 1, std::string("line 1, word 1: \"") + word + "\"" + limit,
                   {.input = word});
-  ExpectFailure({"tokenize", "-m", DefaultModel(), "-f", "no-such-file"}, 1, "no-such-file");
+  ExpectFailure({"tokenize", "-m", RecallModel(), "-f", "no-such-file"}, 1, "no-such-file");
   ExpectFailure({"tokenize", "-m", NanoFlash()}, 1, "nano-flash/tokenizer.json");
 }
 
@@ -66,7 +66,7 @@ TEST(Tokenize, ReadsOnWhereItsInputStands) {
   TemporaryFolder folder;
   WriteBytes(folder / "text", "skipped\nhi");
   const std::string command =
-      fmt::format("(read line; exec {} tokenize -m {}) < {} > {}", FATHOM_PROGRAM, DefaultModel(),
+      fmt::format("(read line; exec {} tokenize -m {}) < {} > {}", FATHOM_PROGRAM, RecallModel(),
                   folder / "text", folder / "ids");
   // The shell leaves the file's position behind the line that it reads.
   ASSERT_EQ(std::system(command.c_str()), 0);

@@ -107,7 +107,8 @@ TEST_P(TrainerOracle, AgreesWithTheEngine) {
 INSTANTIATE_TEST_SUITE_P(Checkpoints, TrainerOracle,
                          ::testing::Values(Case{"tests/goldens/nano-flash", 256, 0.05, 0.3},
                                            Case{"tests/goldens/nano-pro", 333, 0.05, 0.3},
-                                           Case{"models/default", 288, 0.01, 0.1}));
+                                           Case{"tests/models/recall", 288, 0.01, 0.1},
+                                           Case{"models/default", 1664, 0.05, 0.3}));
 
 }  // namespace
 }  // namespace fathom::tests

@@ -17,6 +17,7 @@
 #include "cli/output.h"
 #include "cli/statistics.h"
 #include "cli/terminal.h"
+#include "data/fit_document.h"
 #include "data/recall_document.h"
 #include "model/config.h"
 #include "model/cost.h"
@@ -27,7 +28,9 @@ namespace {
 
 struct DemoOptions {
   EngineFlags engine;
-  data::RecallOptions document;
+  uint64_t seed = 1;
+  int64_t tokens = 32'768;
+  int64_t facts = 12;
   int64_t questions = 6;
 };
 
@@ -52,6 +55,22 @@ std::string Excerpt(const std::string& text) {
     excerpt += "  " + lines[i] + '\n';
   }
   return excerpt;
+}
+
+base::Result<int64_t> CountTokens(const engine::Engine& engine, const std::string& text) {
+  std::string error;
+  const auto tokens = engine.Tokenize(text, false, &error);
+  if (!tokens) return base::Error{error};
+  return std::ssize(*tokens);
+}
+
+base::Result<data::RecallDocument> MakeDocument(const engine::Engine& engine,
+                                                const DemoOptions& options) {
+  auto document = data::FitRecallDocument(
+      {.seed = options.seed, .facts = options.facts}, options.tokens,
+      [&](const data::RecallDocument& guess) { return CountTokens(engine, guess.text); });
+  if (!document.ok()) return base::MakeError("--tokens: {}", document.error().message);
+  return document;
 }
 
 // Asks about a document, all questions in one conversation: each one's prompt begins with all that
@@ -98,9 +117,12 @@ base::Status Examination::Ask(const data::RecallFact& fact, const InterruptGuard
   request.sequence = sequence_;
 
   const auto depth = 100 * fact.offset / static_cast<int64_t>(document_.text.size());
-  FATHOM_TRY(WriteOutput(fmt::format("  {:3} %  {:<27} ", depth, question)));
-  FATHOM_ASSIGN(const Generated generated,
-                Generate(engine_, std::move(request), interrupt, WriteOutput));
+  // The line begins with its answer: until then the progress has the place.
+  std::string begin = fmt::format("  {:3} %  {:<27} ", depth, question);
+  const auto print = [&](std::string_view text) {
+    return WriteOutput(std::exchange(begin, {}).append(text));
+  };
+  FATHOM_ASSIGN(const Generated generated, Generate(engine_, std::move(request), interrupt, print));
   const engine::Completion& answer = generated.completion;
   const engine::RequestStats& stats = answer.stats;
   const bool is_right = answer.text == fact.code;
@@ -109,10 +131,10 @@ base::Status Examination::Ask(const data::RecallFact& fact, const InterruptGuard
   right_ += is_right ? 1 : 0;
   Count(stats);
   // The answer stands in the text as it came; columns after it only line up if it has four digits.
-  return WriteOutput(fmt::format("  {:<12} {:>6} tokens {:>8.2f} s\n",
-                                 is_right ? "right" : fmt::format("no, {}", fact.code),
-                                 FormatCount(stats.prompt_tokens - stats.cached_tokens),
-                                 stats.prefill_seconds + stats.decode_seconds));
+  return print(fmt::format("  {:<12} {:>6} tokens {:>8.2f} s\n",
+                           is_right ? "right" : fmt::format("no, {}", fact.code),
+                           FormatCount(stats.prompt_tokens - stats.cached_tokens),
+                           stats.prefill_seconds + stats.decode_seconds));
 }
 
 void Examination::Count(const engine::RequestStats& stats) {
@@ -150,12 +172,9 @@ base::Result<std::string> CompareCaches(const std::string& directory, int64_t to
 
 base::Status PrintDocument(const engine::Engine& engine, const data::RecallDocument& document,
                            uint64_t seed) {
-  std::string error;
-  const auto tokens = engine.Tokenize(document.text, false, &error);
-  if (!tokens) return base::Error{error};
-  const std::string title =
-      fmt::format("A document of {} facts among filler, {} tokens, seed {}\n",
-                  document.facts.size(), FormatCount(static_cast<int64_t>(tokens->size())), seed);
+  FATHOM_ASSIGN(const int64_t tokens, CountTokens(engine, document.text));
+  const std::string title = fmt::format("A document of {} facts among filler, {} tokens, seed {}\n",
+                                        document.facts.size(), FormatCount(tokens), seed);
   return WriteOutput(Bold(title) + Excerpt(document.text) + '\n');
 }
 
@@ -173,12 +192,12 @@ base::Status PrintResult(const engine::Engine& engine, const Examination& examin
 }
 
 base::Result<ExitCode> Demonstrate(const DemoOptions& options) {
-  const auto facts = options.document.facts;
+  const auto facts = options.facts;
   if (options.questions > facts)
     return base::MakeError("--questions: {} questions about {} facts", options.questions, facts);
   FATHOM_ASSIGN(const auto engine, OpenEngine(options.engine));
-  const data::RecallDocument document = data::MakeRecallDocument(options.document);
-  FATHOM_TRY(PrintDocument(*engine, document, options.document.seed));
+  FATHOM_ASSIGN(const data::RecallDocument document, MakeDocument(*engine, options));
+  FATHOM_TRY(PrintDocument(*engine, document, options.seed));
 
   FATHOM_TRY(WriteOutput(Bold(fmt::format("  {:<6} {:<27} {:<18} {:>13} {:>10}\n", "depth",
                                           "question", "answer", "computed", "time"))));
@@ -205,19 +224,17 @@ void AddDemoCommand(CommandLine& command_line) {
                   "depths, and tells what was computed and what the cache takes. A wrong answer\n"
                   "is no failure of the program.",
        .examples = "fathom demo\n"
-                   "fathom demo --seed 7 --facts 100 --tokens 4000 --questions 10",
+                   "fathom demo --seed 7 --tokens 200000 --questions 10",
        .exit_codes = "130  interrupted"},
       [options] { return Demonstrate(*options); });
   AddModelOption(app, &options->engine.model);
   AddThreadsOption(app, &options->engine.threads);
   AddInteger(app, "--seed", {0}, "Another document (default: 1)",
-             [options](int64_t seed) { options->document.seed = static_cast<uint64_t>(seed); });
-  AddInteger(app, "--facts", {1, data::kMaxRecallFacts}, "Facts in it (default: 40)",
-             [options](int64_t facts) { options->document.facts = facts; });
-  AddInteger(
-      app, "--tokens", {0, 1 << 20},
-      "Length to fill up to, in the bundled model's tokens,\nwhich are bytes (default: 2000)",
-      [options](int64_t tokens) { options->document.bytes = tokens; });
+             [options](int64_t seed) { options->seed = static_cast<uint64_t>(seed); });
+  AddInteger(app, "--facts", {1, data::kMaxRecallFacts}, "Facts in it (default: 12)",
+             [options](int64_t facts) { options->facts = facts; });
+  AddInteger(app, "--tokens", {1, 1 << 20}, "Its length (default: 32768)",
+             [options](int64_t tokens) { options->tokens = tokens; });
   AddInteger(app, "--questions", {1, data::kMaxRecallFacts}, "Questions about it (default: 6)",
              [options](int64_t questions) { options->questions = questions; });
 }

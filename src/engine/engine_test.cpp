@@ -10,7 +10,7 @@ namespace {
 
 using testing::HasSubstr;
 
-const std::string kModel = std::string(FATHOM_SOURCE_DIR) + "/models/default";
+const std::string kModel = std::string(FATHOM_SOURCE_DIR) + "/tests/models/recall";
 
 std::unique_ptr<Engine> OpenDefault(const EngineOptions& wanted = {}) {
   EngineOptions options = wanted;

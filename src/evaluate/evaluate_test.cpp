@@ -11,7 +11,7 @@
 namespace fathom::evaluate {
 namespace {
 
-const std::string kModel = std::string(FATHOM_SOURCE_DIR) + "/models/default";
+const std::string kModel = std::string(FATHOM_SOURCE_DIR) + "/tests/models/recall";
 
 Examinee OpenModel() {
   auto examinee = Examinee::Open(kModel, {.threads = 2});
@@ -46,7 +46,7 @@ TEST(RecallEvalTest, RefusesWhatDoesNotFit) {
   Examinee examinee = OpenModel();
   const auto tiny = EvaluateRecall(examinee, {.contexts = {64}, .facts = 40}, {});
   ASSERT_FALSE(tiny.ok());
-  EXPECT_EQ(tiny.error().message, "a context of 64 tokens is too short for 40 facts");
+  EXPECT_EQ(tiny.error().message, "a context of 64 tokens: 40 facts take more than 48 tokens");
   const auto many = EvaluateRecall(examinee, {.facts = 4, .needles = 8}, {});
   ASSERT_FALSE(many.ok());
   EXPECT_THAT(many.error().message, ::testing::HasSubstr("8 needles"));

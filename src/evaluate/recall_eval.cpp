@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "data/fit_document.h"
 #include "data/random.h"
 #include "data/recall_document.h"
 
@@ -25,31 +26,21 @@ text::Conversation Ask(const RecallDocument& document, std::span<const RecallFac
   return conversation;
 }
 
-// A document whose prompts are as long as can be without being longer than the context. Its length
-// is asked for in bytes: guesses follow the tokens of the guess before.
+// A document whose prompts are as long as can be without being longer than the context.
 base::Result<RecallDocument> FitDocument(const Examinee& examinee, const RecallEvalOptions& options,
                                          int64_t context, uint64_t seed) {
-  constexpr int kGuesses = 6;
-  const int64_t room = context - kAnswerTokens * options.needles;
-  RecallDocument best;
-  double bytes = 2.0 * static_cast<double>(room);
-  for (int guess = 0; guess < kGuesses; ++guess) {
-    RecallDocument document = data::MakeRecallDocument(
-        {.seed = seed, .facts = options.facts, .bytes = static_cast<int64_t>(bytes)});
+  const auto count = [&](const RecallDocument& document) -> base::Result<int64_t> {
     const std::span<const RecallFact> asked(document.facts.data(),
                                             static_cast<size_t>(options.needles));
     FATHOM_ASSIGN(const auto prompt,
                   examinee.Encode(Ask(document, asked), text::ThinkingEffort::kNone));
-    const auto tokens = static_cast<double>(prompt.size());
-    const bool fits = std::ssize(prompt) <= room;
-    if (fits && document.text.size() > best.text.size()) best = std::move(document);
-    if (fits && tokens > 0.99 * static_cast<double>(room)) break;
-    bytes *= 0.995 * static_cast<double>(room) / tokens;
-  }
-  if (best.text.empty())
-    return base::MakeError("a context of {} tokens is too short for {} facts", context,
-                           options.facts);
-  return best;
+    return std::ssize(prompt);
+  };
+  auto document = data::FitRecallDocument({.seed = seed, .facts = options.facts},
+                                          context - kAnswerTokens * options.needles, count);
+  if (!document.ok())
+    return base::MakeError("a context of {} tokens: {}", context, document.error().message);
+  return document;
 }
 
 // The codes of an answer: what stands between commas.

@@ -215,7 +215,7 @@ void ExpectSameLogitsForAllSizes(const Case& c) {
 TEST(CachedExperts, GivesTheSameLogitsWhateverItsSize) {
   ExpectSameLogitsForAllSizes({kNanoFlash, 24});
   ExpectSameLogitsForAllSizes({kNanoPro, 24});
-  ExpectSameLogitsForAllSizes({kDefault, 24});
+  ExpectSameLogitsForAllSizes({kRecall, 24});
   for (const char* format : {"fp4", "fp8"}) {
     ManyExperts many(format);
     ExpectSameLogitsForAllSizes({many.path(), 40});
@@ -260,7 +260,7 @@ TEST(CachedExperts, ReadsEachOnceWhenThereIsRoomForAll) {
 
 // Base checkpoints store all scales as F32.
 TEST(CachedExperts, ConvertsFloatScalesAsTheyArrive) {
-  EditedCheckpoint checkpoint(kDefault);
+  EditedCheckpoint checkpoint(kRecall);
   for (auto& tensor : checkpoint.tensors) {
     if (tensor.dtype != tensor::DType::kF8E8M0) continue;
     std::string floats;
@@ -272,7 +272,7 @@ TEST(CachedExperts, ConvertsFloatScalesAsTheyArrive) {
     tensor.bytes = floats;
   }
   const std::string& folder = checkpoint.Store();
-  OpenModel mapped(kDefault, {});
+  OpenModel mapped(kRecall, {});
   OpenModel cached(folder, {.expert_memory = LeastMemory(folder)});
   const auto ids = SomeIds(mapped.config(), 20);
   ExpectSameBits(cached.Run(ids), mapped.Run(ids));
@@ -281,7 +281,7 @@ TEST(CachedExperts, ConvertsFloatScalesAsTheyArrive) {
 // ---- Faults
 
 TEST(CachedExperts, NamesADamagedScaleWhenItArrives) {
-  EditedCheckpoint checkpoint(kDefault);
+  EditedCheckpoint checkpoint(kRecall);
   for (const char* expert : {"0", "1", "2", "3"})
     checkpoint[fmt::format("layers.2.ffn.experts.{}.w2.scale", expert)].Set(5, uint8_t{255});
   const std::string& folder = checkpoint.Store();
@@ -294,7 +294,7 @@ TEST(CachedExperts, NamesADamagedScaleWhenItArrives) {
 }
 
 TEST(CachedExperts, NamesADamagedTensorThatIsNoExpertsWhenItLoads) {
-  EditedCheckpoint checkpoint(kDefault);
+  EditedCheckpoint checkpoint(kRecall);
   checkpoint["layers.1.attn.wkv.scale"].Set(0, uint8_t{255});
   EXPECT_THAT(OpenError(checkpoint.Store(), kUnlimited),
               HasSubstr("tensor \"layers.1.attn.wkv.scale\": scale [0, 0] is NaN"));

@@ -15,7 +15,7 @@
 
 namespace fathom::model {
 
-inline const std::string kDefault = FATHOM_SOURCE_DIR "/models/default";
+inline const std::string kRecall = FATHOM_SOURCE_DIR "/tests/models/recall";
 inline const std::string kNanoFlash = FATHOM_SOURCE_DIR "/tests/goldens/nano-flash";
 inline const std::string kNanoPro = FATHOM_SOURCE_DIR "/tests/goldens/nano-pro";
 

@@ -113,7 +113,7 @@ TEST(TensorNames, StatesTypesAndShapes) {
 
 TEST(TensorNames, NamesExactlyWhatTheGoldenCheckpointsHold) {
   for (const char* folder :
-       {"tests/goldens/nano-flash", "tests/goldens/nano-pro", "models/default"}) {
+       {"tests/goldens/nano-flash", "tests/goldens/nano-pro", "tests/models/recall"}) {
     const std::string path = std::string(FATHOM_SOURCE_DIR "/") + folder;
     const auto config = LoadConfig(path);
     ASSERT_TRUE(config.ok()) << config.error().message;

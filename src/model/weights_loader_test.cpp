@@ -55,7 +55,7 @@ class EditableCheckpoint : public CheckpointCopy {
 };
 
 TEST(LoadedWeights, UsesTheCheckpointInPlace) {
-  for (const std::string& folder : {kDefault, kNanoFlash, kNanoPro}) {
+  for (const std::string& folder : {kRecall, kNanoFlash, kNanoPro}) {
     std::vector<std::pair<uint64_t, uint64_t>> steps;
     const auto loaded = LoadFrom(
         folder, folder, [&](uint64_t done, uint64_t total) { steps.emplace_back(done, total); });
@@ -144,7 +144,7 @@ TEST(LoadedWeights, AcceptsPrefixedNamesAndSharedCopies) {
 
 // Base checkpoints store all scales as F32.
 TEST(LoadedWeights, ConvertsFloatScales) {
-  EditableCheckpoint checkpoint(kDefault);
+  EditableCheckpoint checkpoint(kRecall);
   std::map<std::string, std::string> codes;
   for (auto& tensor : checkpoint.tensors) {
     if (tensor.dtype != DType::kF8E8M0) continue;
@@ -183,7 +183,7 @@ TEST(LoadedWeights, RefusesFloatScalesThatUe8m0DoesNotHave) {
   constexpr float kInfinity = std::numeric_limits<float>::infinity();
   for (const float scale : {0.3f, 0.0f, -0.0f, -2.0f, kInfinity, -kInfinity, 0x1p-128f, 0x1p-149f,
                             0x1.000002p0f, std::nanf("")}) {
-    EditableCheckpoint checkpoint(kDefault);
+    EditableCheckpoint checkpoint(kRecall);
     auto& tensor = checkpoint["layers.1.attn.wq_b.scale"];
     tensor.dtype = DType::kF32;
     tensor.bytes.resize(4 * tensor.bytes.size());
@@ -206,7 +206,7 @@ TEST(LoadedWeights, RefusesFarMoreExpertsThanTensors) {
 }
 
 TEST(LoadedWeights, CopiesMisalignedVectors) {
-  EditableCheckpoint checkpoint(kDefault);
+  EditableCheckpoint checkpoint(kRecall);
   checkpoint.tensors.insert(checkpoint.tensors.begin(), {"odd", DType::kU8, {1}, "x"});
   const auto loaded = checkpoint.Load();
   ASSERT_TRUE(loaded.ok()) << loaded.error().message;
@@ -237,11 +237,11 @@ TEST_P(LoadFaultTest, NamesTensorAndPosition) {
 INSTANTIATE_TEST_SUITE_P(
     Faults, LoadFaultTest,
     testing::Values(
-        Fault{"missing", kDefault, [](auto& c) { c["layers.2.attn.wkv.scale"].name = "renamed"; },
+        Fault{"missing", kRecall, [](auto& c) { c["layers.2.attn.wkv.scale"].name = "renamed"; },
               "tensor \"layers.2.attn.wkv.scale\" (F8_E8M0 [1, 1]) is missing"},
-        Fault{"type", kDefault, [](auto& c) { c["norm.weight"].dtype = DType::kF16; },
+        Fault{"type", kRecall, [](auto& c) { c["norm.weight"].dtype = DType::kF16; },
               "model.safetensors: tensor \"norm.weight\": expected BF16 [128], found F16 [128]"},
-        Fault{"floats_for_codes", kDefault,
+        Fault{"floats_for_codes", kRecall,
               [](auto& c) {
                 auto& wkv = c["layers.0.attn.wkv.weight"];
                 wkv.dtype = DType::kF32;
@@ -249,28 +249,28 @@ INSTANTIATE_TEST_SUITE_P(
                 wkv.bytes.resize(128 * 128 * 4);
               },
               "expected F8_E4M3 [128, 128], found F32 [128, 128]"},
-        Fault{"shape", kDefault,
+        Fault{"shape", kRecall,
               [](auto& c) {
                 c["embed.weight"].shape = {144, 256};
               },
               "tensor \"embed.weight\": expected BF16 [288, 128], found BF16 [144, 256]"},
-        Fault{"rank", kDefault,
+        Fault{"rank", kRecall,
               [](auto& c) {
                 c["norm.weight"].shape = {1, 128};
               },
               "expected BF16 [128], found BF16 [1, 128]"},
-        Fault{"nan_scale", kDefault,
+        Fault{"nan_scale", kRecall,
               [](auto& c) { c["layers.3.ffn.experts.2.w1.scale"].Set(7, uint8_t{255}); },
               "tensor \"layers.3.ffn.experts.2.w1.scale\": scale [1, 3] is NaN (byte 255)"},
-        Fault{"nan_norm", kDefault,
+        Fault{"nan_norm", kRecall,
               [](auto& c) { c["layers.1.ffn_norm.weight"].Set(5, uint16_t{0x7FC0}); },
               "tensor \"layers.1.ffn_norm.weight\": element [5] is nan"},
-        Fault{"infinite_bias", kDefault,
+        Fault{"infinite_bias", kRecall,
               [](auto& c) {
                 c["layers.1.ffn.gate.bias"].Set(3, -std::numeric_limits<float>::infinity());
               },
               "tensor \"layers.1.ffn.gate.bias\": element [3] is -inf"},
-        Fault{"nan_mix", kDefault,
+        Fault{"nan_mix", kRecall,
               [](auto& c) { c["layers.1.hc_attn_fn"].Set(4 * 128 + 1, std::nanf("")); },
               "tensor \"layers.1.hc_attn_fn\": element [1, 1] is nan"},
         Fault{"expert_above", kNanoFlash,

@@ -24,9 +24,9 @@ using text::Role;
 class AnswerMemoryTest : public testing::Test {
  protected:
   AnswerMemoryTest()
-      : tokenizer_(
-            text::Tokenizer::Load(std::string(FATHOM_SOURCE_DIR) + "/models/default/tokenizer.json")
-                .value()),
+      : tokenizer_(text::Tokenizer::Load(std::string(FATHOM_SOURCE_DIR) +
+                                         "/tests/models/recall/tokenizer.json")
+                       .value()),
         format_(FindFormatTokens(tokenizer_).value()),
         memory_(AnswerMemory::Open("", tokenizer_, format_).value()) {}
 

@@ -40,7 +40,7 @@ TEST(ServerAnswer, AnswersAChat) {
   const json answer = AskChat(server, MakeChat("hello"));
   EXPECT_EQ(answer["choices"][0]["message"]["content"], "Good day. END and more");
   EXPECT_EQ(answer["choices"][0]["finish_reason"], "stop");
-  EXPECT_EQ(answer["model"], "default");
+  EXPECT_EQ(answer["model"], "recall");
   EXPECT_EQ(answer["usage"]["prompt_cache_hit_tokens"], 0);
   EXPECT_GT(answer["usage"]["prompt_tokens"], 0);
 }
@@ -87,7 +87,7 @@ TEST(ServerAnswer, EndsTheReasoningAtItsBudget) {
 
 // Published tokenizers add <think> and the like as tokens that they do not call special.
 TEST(ServerAnswer, AddedTokensNeedNotBeCalledSpecial) {
-  const std::filesystem::path bundled = std::string(FATHOM_SOURCE_DIR) + "/models/default";
+  const std::filesystem::path bundled = std::string(FATHOM_SOURCE_DIR) + "/tests/models/recall";
   const std::filesystem::path folder = testing::TempDir() + "added_tokens_model";
   std::filesystem::remove_all(folder);
   std::filesystem::create_directories(folder);

@@ -58,7 +58,7 @@ json AskSequences(TestServer& server) { return json::parse(server.Ask("GET", "/s
 TEST(Sequences, AreShownWhileTheyRunWithoutTheirTexts) {
   TestServer server(MakeAnswers(), [](ServerOptions& options) { options.engine.max_batch = 1; });
   const json idle = AskSequences(server);
-  EXPECT_EQ(idle["model"], "default");
+  EXPECT_EQ(idle["model"], "recall");
   EXPECT_EQ(idle["context"], 20000);
   EXPECT_TRUE(idle["running"].empty());
 
@@ -82,7 +82,8 @@ TEST(Sequences, AreShownWhileTheyRunWithoutTheirTexts) {
                         running["generated_tokens"].get<int64_t>() - 1);
   EXPECT_GT(running["kv_bytes"], 0);
   EXPECT_EQ(running["v32_kv_bytes"], model::CountV32KvBytes(length));
-  const auto config = model::LoadConfig(std::string(FATHOM_SOURCE_DIR) + "/models/default").value();
+  const auto config =
+      model::LoadConfig(std::string(FATHOM_SOURCE_DIR) + "/tests/models/recall").value();
   EXPECT_EQ(running["gqa8_kv_bytes"], model::CountGqa8KvBytes(config, length));
   ASSERT_EQ(report["waiting"].size(), 1u);
   EXPECT_GT(report["waiting"][0]["prompt_tokens"], 0);

@@ -111,7 +111,7 @@ TEST(Server, NamesTheFieldThatIsWrong) {
 TEST(Server, KnowsItsRoutes) {
   TestServer server({});
   EXPECT_EQ(server.Ask("GET", "/v1/models").status, 200);
-  EXPECT_EQ(server.Ask("GET", "/v1/models/default").status, 200);
+  EXPECT_EQ(server.Ask("GET", "/v1/models/recall").status, 200);
   EXPECT_EQ(server.Ask("GET", "/v1/models/other").status, 404);
   EXPECT_EQ(server.Ask("GET", "/nothing").status, 404);
   EXPECT_EQ(server.Ask("GET", "/v1/chat/completions").status, 405);
@@ -221,7 +221,7 @@ TEST(Server, SpeaksTls) {
   options.http.port = 0;
   options.http.tls_certificate = certificate;
   options.http.tls_key = folder + "test_key.pem";
-  options.model_directory = std::string(FATHOM_SOURCE_DIR) + "/models/default";
+  options.model_directory = std::string(FATHOM_SOURCE_DIR) + "/tests/models/recall";
   auto server = Server::Listen(options);
   ASSERT_TRUE(server.ok()) << server.error().message;
   std::thread thread([&] { EXPECT_TRUE((*server)->Run().ok()); });

@@ -132,7 +132,7 @@ TestResponse TestClient::Ask(std::string_view method, std::string_view path, std
 TestServer::TestServer(std::vector<ScriptedAnswer> answers,
                        const std::function<void(ServerOptions&)>& change) {
   ServerOptions options;
-  options.model_directory = std::string(FATHOM_SOURCE_DIR) + "/models/default";
+  options.model_directory = std::string(FATHOM_SOURCE_DIR) + "/tests/models/recall";
   options.version = "test";
   options.http.port = 0;
   options.engine.threads = 1;

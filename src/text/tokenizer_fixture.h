@@ -22,7 +22,9 @@ inline nlohmann::json ReadJsonFile(const std::string& path) {
 }
 
 /// The bundled model's tokenizer.json: 256 byte tokens, no merges, ByteLevel alone.
-inline nlohmann::json ByteTokenizerJson() { return ReadJsonFile("models/default/tokenizer.json"); }
+inline nlohmann::json ByteTokenizerJson() {
+  return ReadJsonFile("tests/models/recall/tokenizer.json");
+}
 
 /// A "pre_tokenizer" that cuts by the given steps.
 inline nlohmann::json MakeSequence(std::initializer_list<nlohmann::json> steps) {

@@ -23,7 +23,7 @@ export async function startServer(args, { heartbeat = 0.2, script = here('script
   let process_, url;
   async function start(port) {
     process_ = spawn(program, ['serve', '--script', script, '--port', port, '--api-key', key,
-      '--model', here('../../models/default'), '--model-name', model, '--kv-memory', '1G', '--kv-dir', kept,
+      '--model', here('../../tests/models/recall'), '--model-name', model, '--kv-memory', '1G', '--kv-dir', kept,
       '--threads', '1', '--heartbeat', heartbeat, '--drain', '0', ...args],
     { stdio: ['ignore', 'pipe', 'pipe'] });
     createInterface({ input: process_.stderr }).on('line', (line) => {

@@ -1,0 +1,69 @@
+// What the model in models/default can do, asked through the program: a change of the engine, of
+// the prompt format or of the model itself must not make it worse unnoticed.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "base/file.h"
+#include "program_checks.h"
+
+namespace fathom::tests {
+namespace {
+
+using Json = nlohmann::json;
+
+// The share of `count` in all rows of an examination.
+double ShareOf(const Json& rows, const std::string& count) {
+  double counted = 0;
+  double total = 0;
+  for (const Json& row : rows) {
+    counted += row[count].get<double>();
+    total += row["total"].get<double>();
+  }
+  EXPECT_GT(total, 0);
+  return counted / total;
+}
+
+Json Examine(const Arguments& arguments) {
+  Arguments all = {"eval"};
+  all.insert(all.end(), arguments.begin(), arguments.end());
+  all.emplace_back("--json");
+  return Json::parse(RunWell(all));
+}
+
+TEST(ShippedModel, LooksFactsUp) {
+  const Json rows = Examine({"recall", "--contexts", "1024,4096,16384", "--samples", "2"});
+  EXPECT_GE(ShareOf(rows, "correct"), 0.9);
+}
+
+TEST(ShippedModel, UsesTools) {
+  const Json rows = Examine({"tools", "--turns", "10,50", "--samples", "2"});
+  EXPECT_EQ(ShareOf(rows, "well_formed"), 1);
+  EXPECT_GE(ShareOf(rows, "right_call"), 0.55);
+  EXPECT_GE(ShareOf(rows, "right_answer"), 0.2);
+}
+
+TEST(ShippedModel, SaysWhatItIs) {
+  EXPECT_THAT(RunProgram({"run", "-p", "What can you do?", "--temp", "0"}).out,
+              testing::HasSubstr("tools"));
+}
+
+TEST(ShippedModel, IsSmallAndHasEveryPartOfTheArchitecture) {
+  const std::filesystem::path directory = FATHOM_SOURCE_DIR "/models/default";
+  uintmax_t bytes = 0;
+  for (const auto& file : std::filesystem::directory_iterator(directory)) bytes += file.file_size();
+  EXPECT_LE(bytes, uintmax_t{25} << 20);
+  const Json config = Json::parse(base::ReadFile(directory / "config.json").value());
+  EXPECT_THAT(config["compress_ratios"], testing::IsSupersetOf({0, 4, 128}));
+  EXPECT_LT(config["index_topk"], 4096 / 4);
+  EXPECT_EQ(config["hc_mult"], 4);
+  EXPECT_EQ(config["num_nextn_predict_layers"], 1);
+  EXPECT_GE(config["num_hash_layers"], 1);
+  EXPECT_LT(config["num_hash_layers"], config["num_hidden_layers"]);
+  EXPECT_EQ(config["expert_dtype"], "fp4");
+}
+
+}  // namespace
+}  // namespace fathom::tests
