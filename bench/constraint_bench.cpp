@@ -169,7 +169,8 @@ void RunModel(const std::string& directory) {
 }  // namespace
 }  // namespace fathom::constraint
 
-// The argument is the directory of a model whose tokenizer has bytes alone, such as models/default.
+// The argument is the directory of a model whose tokenizer has bytes alone, such as
+// tests/models/recall.
 int main(int argc, char** argv) {
   if (argc != 2) return 2;
   const std::string directory = argv[1];

@@ -24,7 +24,7 @@ using testing::HasSubstr;
 
 // Bytes, and merges of what calls and JSON are made of, so that tokens span the borders of rules.
 std::string MakeTokenizerJson() {
-  std::ifstream file(std::string(FATHOM_SOURCE_DIR) + "/models/default/tokenizer.json");
+  std::ifstream file(std::string(FATHOM_SOURCE_DIR) + "/tests/models/recall/tokenizer.json");
   json tokenizer = json::parse(file);
   json& vocab = tokenizer["model"]["vocab"];
   json merges = json::array();

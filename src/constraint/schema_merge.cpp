@@ -82,8 +82,7 @@ Json MergeProperties(const Json& a, const Json& b) {
   if (a.AsObject() == nullptr || b.AsObject() == nullptr) return a;
   Json::Object properties = *a.AsObject();
   for (const auto& [key, value] : *b.AsObject()) {
-    const auto same = std::find_if(properties.begin(), properties.end(),
-                                   [&](const Json::Member& member) { return member.first == key; });
+    const auto same = std::ranges::find(properties, key, &Json::Member::first);
     if (same == properties.end()) {
       properties.emplace_back(key, value);
     } else {
@@ -103,8 +102,7 @@ text::Json MergeSchemas(const text::Json& base, const text::Json& more) {
     return more.AsBoolean() != nullptr && *more.AsBoolean() ? base : more;
   Json::Object members = *base.AsObject();
   for (const auto& [key, value] : *more.AsObject()) {
-    const auto same = std::find_if(members.begin(), members.end(),
-                                   [&](const Json::Member& member) { return member.first == key; });
+    const auto same = std::ranges::find(members, key, &Json::Member::first);
     if (same == members.end()) {
       members.emplace_back(key, value);
     } else {

@@ -1,5 +1,6 @@
 #include "server/constraint_cache.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -33,7 +34,7 @@ class ConstraintCacheTest : public testing::Test {
   }
 
   text::Tokenizer tokenizer_ =
-      text::Tokenizer::Load(std::string(FATHOM_SOURCE_DIR) + "/models/default/tokenizer.json")
+      text::Tokenizer::Load(std::string(FATHOM_SOURCE_DIR) + "/tests/models/recall/tokenizer.json")
           .value();
   ConstraintCache cache_{constraint::ConstraintVocabulary::Make(tokenizer_).value(), {}};
 };
@@ -61,7 +62,7 @@ TEST_F(ConstraintCacheTest, KeepsTheNewest) {
   const auto find = [&](int i) {
     json tools = json::array();
     for (int tool = 0; tool < 12; ++tool)
-      tools.push_back(MakeTool("t" + std::to_string(i) + "x" + std::to_string(tool), 50));
+      tools.push_back(MakeTool(fmt::format("t{}x{}", i, tool), 50));
     return cache_.Find(ReadChat({{"tools", tools}})).value();
   };
   const auto first = find(0);

@@ -32,7 +32,8 @@ TEST(SelectedRowsTest, AgreeWithAllRows) {
   const auto random = [&](at::IntArrayRef shape) { return at::normal(0, 1, shape, generator); };
   const at::Tensor queries = random({kBatch, kTokens, kHeads, kDim});
   const at::Tensor rows = random({kBatch, kRows, kDim});
-  at::Tensor selected = random({kBatch, kTokens, kRows}).argsort(int64_t{-1}).slice(-1, 0, kCount).clone();
+  at::Tensor selected =
+      random({kBatch, kTokens, kRows}).argsort(int64_t{-1}).slice(-1, 0, kCount).clone();
   selected.select(-1, kCount - 1).slice(1, 2).fill_(-1);
   const at::Tensor is_row = selected.ge(0).unsqueeze(2);
   const at::Tensor place = selected.clamp_min(0).unsqueeze(2).expand({-1, -1, kHeads, -1});
