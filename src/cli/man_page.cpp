@@ -16,7 +16,7 @@ std::vector<std::string> SplitLines(const std::string& text) {
 }
 
 // A minus stays one that can be copied into a shell, and nothing is a request to the formatter.
-std::string Escape(std::string_view line) {
+std::string EscapeRoff(std::string_view line) {
   std::string text = line.starts_with('.') || line.starts_with('\'') ? "\\&" : "";
   for (const char c : line) {
     if (c == '\\')
@@ -31,7 +31,7 @@ std::string Escape(std::string_view line) {
 
 std::string EscapeLines(const std::string& text) {
   std::string page;
-  for (const std::string& line : SplitLines(text)) page += Escape(line) + "\n";
+  for (const std::string& line : SplitLines(text)) page += EscapeRoff(line) + "\n";
   return page;
 }
 
@@ -40,7 +40,7 @@ bool IsLaidOut(const std::string& line) { return line.find("  ") != line.npos; }
 
 std::string FormatParagraph(const std::vector<std::string>& lines) {
   std::string text;
-  for (const std::string& line : lines) text += Escape(line) + "\n";
+  for (const std::string& line : lines) text += EscapeRoff(line) + "\n";
   return std::ranges::any_of(lines, IsLaidOut) ? ".nf\n" + text + ".fi\n" : text;
 }
 
@@ -69,26 +69,26 @@ std::string FormatSection(const std::string& heading, const std::string& body) {
   return ".SH " + name + "\n" + body;
 }
 
-std::string FormatEntry(const std::string& label, const std::string& text) {
+std::string FormatParagraph(const std::string& label, const std::string& text) {
   return fmt::format(".TP\n{}\n{}", label, EscapeLines(text));
 }
 
 std::string FormatOption(const OptionReference& option) {
   std::string label;
   for (const std::string& name : option.names)
-    label += fmt::format("{}\\fB{}\\fR", label.empty() ? "" : ", ", Escape(name));
+    label += fmt::format("{}\\fB{}\\fR", label.empty() ? "" : ", ", EscapeRoff(name));
   if (!option.is_argument && !option.type.empty())
-    label += fmt::format(" \\fI{}\\fR", Escape(option.type));
+    label += fmt::format(" \\fI{}\\fR", EscapeRoff(option.type));
   std::string text = option.description;
   if (!option.values.empty() && ListChoices(option).empty()) text += "; " + option.values;
-  return FormatEntry(label, text + ".");
+  return FormatParagraph(label, text + ".");
 }
 
 std::string FormatOptions(const CommandReference& command, const std::string& heading) {
   std::string page;
   for (const OptionReference& option : command.options)
     if (!option.is_argument && option.heading == heading) page += FormatOption(option);
-  return page.empty() ? page : fmt::format(".SS {}\n{}", Escape(heading), page);
+  return page.empty() ? page : fmt::format(".SS {}\n{}", EscapeRoff(heading), page);
 }
 
 // Headings in the order in which they come first.
@@ -114,9 +114,9 @@ std::string FormatCommands(const ProgramReference& program) {
   std::string page;
   std::string group;
   for (const CommandReference& command : program.commands) {
-    if (command.help.group != group) page += ".SS " + Escape(group = command.help.group) + "\n";
-    const std::string label = fmt::format("\\fB{}\\fR(1)", Escape(PageName(program, command)));
-    page += FormatEntry(label, command.help.summary + ".");
+    if (command.help.group != group) page += ".SS " + EscapeRoff(group = command.help.group) + "\n";
+    const std::string label = fmt::format("\\fB{}\\fR(1)", EscapeRoff(PageName(program, command)));
+    page += FormatParagraph(label, command.help.summary + ".");
   }
   return page;
 }
@@ -124,7 +124,7 @@ std::string FormatCommands(const ProgramReference& program) {
 std::string FormatEntries(const std::vector<HelpEntry>& entries) {
   std::string page;
   for (const HelpEntry& entry : entries)
-    page += FormatEntry("\\fB" + Escape(entry.name) + "\\fR", entry.text);
+    page += FormatParagraph("\\fB" + EscapeRoff(entry.name) + "\\fR", entry.text);
   return page;
 }
 
@@ -138,13 +138,13 @@ std::string FormatEnvironment(const CommandReference& command) {
 }
 
 std::string FormatExitCodes(const CommandHelp& help) {
-  std::string page = FormatEntry("0", "Success.") +
-                     FormatEntry("1", "Failure, told in one line on standard error.") +
-                     FormatEntry("2", "Wrong usage.");
+  std::string page = FormatParagraph("0", "Success.") +
+                     FormatParagraph("1", "Failure, told in one line on standard error.") +
+                     FormatParagraph("2", "Wrong usage.");
   const size_t space = help.exit_codes.find(' ');
   if (space != help.exit_codes.npos)
-    page += FormatEntry(help.exit_codes.substr(0, space),
-                        CLI::detail::trim_copy(help.exit_codes.substr(space)) + ".");
+    page += FormatParagraph(help.exit_codes.substr(0, space),
+                            CLI::detail::trim_copy(help.exit_codes.substr(space)) + ".");
   return page;
 }
 
@@ -158,10 +158,11 @@ std::string MakeManPage(const ProgramReference& program, const CommandReference&
   const bool is_program = &command == &program.program;
   const CommandHelp& help = command.help;
   const std::string name = PageName(program, command);
-  std::string page = fmt::format(".TH \"{}\" 1 \"\" \"{} {}\" \"\"\n", Escape(name),
+  std::string page = fmt::format(".TH \"{}\" 1 \"\" \"{} {}\" \"\"\n", EscapeRoff(name),
                                  program.program.help.name, program.version);
-  page += FormatSection("Name", fmt::format("{} \\- {}\n", Escape(name), Escape(help.summary)));
-  page += FormatSection("Synopsis", Escape(command.usage) + "\n");
+  page +=
+      FormatSection("Name", fmt::format("{} \\- {}\n", EscapeRoff(name), EscapeRoff(help.summary)));
+  page += FormatSection("Synopsis", EscapeRoff(command.usage) + "\n");
   page += FormatSection("Description", FormatParagraphs(help.details));
   if (is_program) page += FormatSection("Commands", FormatCommands(program));
   page += FormatSection("Arguments", FormatArguments(command));

@@ -20,7 +20,7 @@ constexpr const char* kIntroduction =
     "wrong\n"
     "value are errors that name the file and the key.\n";
 
-std::string Escape(std::string_view text) {
+std::string EscapeCell(std::string_view text) {
   std::string cell;
   for (const char c : text) {
     if (c == '|' || c == '*' || c == '_' || c == '<') cell += '\\';
@@ -31,7 +31,7 @@ std::string Escape(std::string_view text) {
 
 std::string DescribeValues(const OptionReference& option) {
   if (option.type.empty()) return "`true` or `false`";
-  if (!option.values.empty()) return Escape(option.values);
+  if (!option.values.empty()) return EscapeCell(option.values);
   const std::string kind = option.type == "FILE"  ? "the path of a file"
                            : option.type == "DIR" ? "the path of a directory"
                                                   : "text";
@@ -41,7 +41,7 @@ std::string DescribeValues(const OptionReference& option) {
 std::string FormatRow(const OptionReference& option) {
   const std::string key = option.names.back().substr(2);
   return fmt::format("| `{}` | `{}` | {} | {} |\n", key, option.variable, DescribeValues(option),
-                     Escape(option.description));
+                     EscapeCell(option.description));
 }
 
 }  // namespace

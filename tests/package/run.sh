@@ -65,8 +65,8 @@ has_pages() {
 has_clean_pages() {
   local page
   for page in /usr/share/man/man1/fathom*.1.gz; do
-    zcat "$page" >"$scratch/page" && groff -ww -z -man -Tutf8 "$scratch/page" || return
-    ! mandoc -T lint -W warning "$scratch/page" | grep -v 'missing date' || return
+    zcat "$page" >"$scratch/page.1" && groff -ww -z -man -Tutf8 "$scratch/page.1" || return
+    ! mandoc -T lint -W warning "$scratch/page.1" | grep -v 'missing date' || return
   done 2>&1 | tee "$scratch/lint"
   [[ ! -s $scratch/lint ]]
 }
