@@ -41,7 +41,6 @@ AnswerOptions::Content ContentOf(api::ResponseFormat::Kind kind) {
 }
 
 AnswerOptions MakeOptions(const api::Request& request) {
-  using Kind = api::ToolChoice::Kind;
   AnswerOptions options;
   options.starts_in_reasoning = request.StartsInReasoning();
   options.content = ContentOf(request.response_format.kind);
@@ -49,11 +48,9 @@ AnswerOptions MakeOptions(const api::Request& request) {
   options.schema_path = request.response_format.path;
   options.tools = ListTools(request);
   options.allows_parallel_calls = request.tool_choice.allow_parallel;
-  const Kind choice = request.tool_choice.kind;
-  if (!options.tools.empty()) {
-    options.calls =
-        choice == Kind::kAuto ? AnswerOptions::Calls::kAllowed : AnswerOptions::Calls::kRequired;
-  }
+  const bool may_answer = request.tool_choice.kind == api::ToolChoice::Kind::kAuto;
+  if (!options.tools.empty())
+    options.calls = may_answer ? AnswerOptions::Calls::kAllowed : AnswerOptions::Calls::kRequired;
   return options;
 }
 
