@@ -8,6 +8,7 @@
 #include <new>
 #include <string>
 
+#include "text/ecma_syntax.h"
 #include "text/regex_syntax.h"
 
 namespace fathom::text {
@@ -27,15 +28,23 @@ PCRE2_SPTR AsPcre(std::string_view text) {
 struct FreeCompileContext {
   void operator()(pcre2_compile_context* context) const { pcre2_compile_context_free(context); }
 };
+using CompileContext = std::unique_ptr<pcre2_compile_context, FreeCompileContext>;
+
+CompileContext MakeCompileContext() {
+  CompileContext context(pcre2_compile_context_create(nullptr));
+  if (!context) throw std::bad_alloc();
+  pcre2_set_newline(context.get(), PCRE2_NEWLINE_LF);
+  return context;
+}
 
 }  // namespace
 
-RegexScratch::RegexScratch(size_t text_bytes)
+RegexScratch::RegexScratch(size_t text_bytes, uint64_t allowance)
     : data_(pcre2_match_data_create(1, nullptr)), context_(pcre2_match_context_create(nullptr)) {
   if (!data_ || !context_) throw std::bad_alloc();
   // An honest pattern looks at each byte a few times: `\s*[\r\n]+` walks back over a run of spaces
   // once. PCRE2's own default would refuse a run of more than ten million.
-  const uint64_t limit = 10'000'000 + 16 * static_cast<uint64_t>(text_bytes);
+  const uint64_t limit = allowance + 16 * static_cast<uint64_t>(text_bytes);
   pcre2_set_match_limit(context_.get(),
                         static_cast<uint32_t>(std::min<uint64_t>(limit, UINT32_MAX)));
 }
@@ -50,17 +59,30 @@ void Regex::Free::operator()(pcre2_real_code_8* code) const { pcre2_code_free(co
 
 base::Result<Regex> Regex::Compile(std::string_view pattern) {
   FATHOM_ASSIGN(const std::string translated, TranslateOnigurumaPattern(pattern));
-  const std::unique_ptr<pcre2_compile_context, FreeCompileContext> context(
-      pcre2_compile_context_create(nullptr));
-  if (!context) throw std::bad_alloc();
-  pcre2_set_newline(context.get(), PCRE2_NEWLINE_LF);
+  const CompileContext context = MakeCompileContext();
   // In Oniguruma ^ and $ always match at inner line ends. \C would cut characters in two.
-  const uint32_t options = PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C;
+  return Compile(translated, PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C,
+                 context.get());
+}
+
+base::Result<Regex> Regex::CompileEcma(std::string_view pattern) {
+  FATHOM_ASSIGN(const std::string translated, TranslateEcmaPattern(pattern));
+  const CompileContext context = MakeCompileContext();
+  pcre2_set_compile_extra_options(context.get(), PCRE2_EXTRA_ALT_BSUX);
+  // Its start optimizations have the JIT of PCRE2 10.42 miss ((\S1|1){2}c*|b){2} in 1111.
+  return Compile(translated,
+                 PCRE2_UTF | PCRE2_DOLLAR_ENDONLY | PCRE2_ALLOW_EMPTY_CLASS | PCRE2_ALT_BSUX |
+                     PCRE2_MATCH_UNSET_BACKREF | PCRE2_NEVER_BACKSLASH_C | PCRE2_NO_START_OPTIMIZE,
+                 context.get());
+}
+
+base::Result<Regex> Regex::Compile(std::string_view translated, uint32_t options,
+                                   pcre2_compile_context* context) {
   int code = 0;
   PCRE2_SIZE offset = 0;
   Regex regex;
   regex.code_.reset(
-      pcre2_compile(AsPcre(translated), translated.size(), options, &code, &offset, context.get()));
+      pcre2_compile(AsPcre(translated), translated.size(), options, &code, &offset, context));
   if (!regex.code_) return base::MakeError("{}", DescribePcreError(code));
   // Machine code is a matter of speed alone: a system that forbids it gets the interpreter.
   regex.jit_ = pcre2_jit_compile(regex.code_.get(), PCRE2_JIT_COMPLETE) == 0;

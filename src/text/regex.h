@@ -1,7 +1,9 @@
-// The regular expressions of a tokenizer.json: written for Oniguruma, run by PCRE2.
+// Regular expressions, run by PCRE2: those of a tokenizer.json, written for Oniguruma, and those of
+// JSON Schema, written for ECMA 262.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -9,6 +11,7 @@
 #include "base/result.h"
 
 struct pcre2_real_code_8;
+struct pcre2_real_compile_context_8;
 struct pcre2_real_match_data_8;
 struct pcre2_real_match_context_8;
 
@@ -17,8 +20,9 @@ namespace fathom::text {
 /// The memory of one thread's searches. Serves any number of expressions, one search at a time.
 class RegexScratch {
  public:
-  /// `text_bytes`: the length of the whole text to be searched, which bounds the work of a search.
-  explicit RegexScratch(size_t text_bytes);
+  /// `text_bytes`: the length of the whole text to be searched, which bounds the work of a search
+  /// together with the `allowance`, in places that are looked at.
+  explicit RegexScratch(size_t text_bytes, uint64_t allowance = 10'000'000);
 
  private:
   friend class Regex;
@@ -43,6 +47,9 @@ class Regex {
   /// equal in PCRE2 (set operations, `{2,3}+`, ...) is an error, which says what and at which byte.
   static base::Result<Regex> Compile(std::string_view pattern);
 
+  /// Compiles an expression of ECMA 262 with its flag u, as far as PCRE2 knows what it means.
+  static base::Result<Regex> CompileEcma(std::string_view pattern);
+
   /// Finds the first match that begins at or after byte `from` of `subject`, which must be valid
   /// UTF-8; bytes before `from` are seen by look-behinds. An expression that backtracks without
   /// reasonable bound is an error.
@@ -54,6 +61,8 @@ class Regex {
     void operator()(pcre2_real_code_8* code) const;
   };
   Regex() = default;
+  static base::Result<Regex> Compile(std::string_view translated, uint32_t options,
+                                     pcre2_real_compile_context_8* context);
 
   std::unique_ptr<pcre2_real_code_8, Free> code_;
   bool jit_ = false;
