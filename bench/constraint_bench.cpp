@@ -97,18 +97,26 @@ void Report(const char* name, std::vector<double> costs) {
              costs[costs.size() / 2], costs[costs.size() * 99 / 100], costs.back());
 }
 
-void Run(const std::string& bytes_only) {
-  const text::Tokenizer tokenizer = MakeTokenizer(bytes_only);
-  double begin = Microseconds();
-  const auto vocabulary = ConstraintVocabulary::Make(tokenizer).value();
-  fmt::print("vocabulary: {:.0f} us, {} nodes\n", Microseconds() - begin,
-             vocabulary->trie().nodes().size());
-  begin = Microseconds();
+// Of patterns as tools have them.
+constexpr const char* kPatternTool = R"json({"name": "edit", "parameters": {"type": "object",
+  "properties": {"name": {"type": "string", "pattern": "^[a-zA-Z0-9_-]{1,64}$"},
+    "day": {"type": "string", "pattern": "^\\d{4}-\\d{2}-\\d{2}$"},
+    "path": {"type": "string", "pattern": "^/.*\\.(py|js|ts)$"},
+    "message": {"type": "string", "pattern": "^(feat|fix|docs|chore)(\\(.+\\))?: .+$"},
+    "mail": {"type": "string", "pattern": "^[^\\s@]+@[^\\s@]+\\.[^\\s@]+$"},
+    "note": {"type": "string", "pattern": "(todo|fixme)", "maxLength": 200},
+    "words": {"type": "string", "pattern": "^[a-z]+( [a-z]+)*$", "minLength": 8}},
+  "required": ["name", "day", "path", "message", "mail", "note", "words"]}})json";
+
+void RunTool(const char* name, const char* tool, const text::Tokenizer& tokenizer,
+             const std::shared_ptr<const ConstraintVocabulary>& vocabulary) {
+  const double begin = Microseconds();
   const auto constraints =
       AnswerConstraints::Make(vocabulary, {.calls = AnswerOptions::Calls::kRequired,
-                                           .tools = {text::ReadJson(kTool, "tool").value()}})
+                                           .tools = {text::ReadJson(tool, "tool").value()}})
           .value();
-  fmt::print("schema: {:.0f} us\n", Microseconds() - begin);
+  fmt::print("{}, schema: {:.0f} us, {} nodes\n", name, Microseconds() - begin,
+             constraints->size());
   Report("first answer", Measure(tokenizer, constraints, 1));
   std::vector<double> all;
   for (unsigned seed = 2; seed < 12; ++seed) {
@@ -116,6 +124,16 @@ void Run(const std::string& bytes_only) {
     all.insert(all.end(), costs.begin(), costs.end());
   }
   Report("ten more", std::move(all));
+}
+
+void Run(const std::string& bytes_only) {
+  const text::Tokenizer tokenizer = MakeTokenizer(bytes_only);
+  const double begin = Microseconds();
+  const auto vocabulary = ConstraintVocabulary::Make(tokenizer).value();
+  fmt::print("vocabulary: {:.0f} us, {} nodes\n", Microseconds() - begin,
+             vocabulary->trie().nodes().size());
+  RunTool("lengths", kTool, tokenizer, vocabulary);
+  RunTool("patterns", kPatternTool, tokenizer, vocabulary);
 }
 
 // Every value is bounded, so that calls end whatever the model means.

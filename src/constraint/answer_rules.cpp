@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "constraint/common_rules.h"
+#include "constraint/pattern_rules.h"
 #include "constraint/schema.h"
 #include "constraint/strings.h"
 #include "text/protocol_strings.h"
@@ -73,7 +74,7 @@ class AnswerBuilder {
         break;
     }
     const Field schema = {&options_.schema, options_.schema_path};
-    SchemaRules rules(schema, common_, &grammar_);
+    SchemaRules rules(schema, common_, &patterns_, &grammar_);
     FATHOM_ASSIGN(const NodeId rule, rules.Add(schema, ValueKind::kJson));
     TakeNotes(rules);
     checked_.emplace_back(rule, schema);
@@ -125,7 +126,7 @@ class AnswerBuilder {
   Result<NodeId> AddParameters(const Json& tool, const std::string& tool_name) {
     Field schema = {tool.Find("parameters"), fmt::format("tools.{}.parameters", tool_name)};
     if (schema.IsMissingOrNull()) schema.json = &kAnyObject;
-    schemas_.push_back(std::make_unique<SchemaRules>(schema, common_, &grammar_));
+    schemas_.push_back(std::make_unique<SchemaRules>(schema, common_, &patterns_, &grammar_));
     SchemaRules& rules = *schemas_.back();
     FATHOM_ASSIGN(const Field resolved, rules.Resolve(schema));
     FATHOM_ASSIGN(const ObjectKeys keys, ReadObjectKeys(resolved));
@@ -183,6 +184,7 @@ class AnswerBuilder {
   const AnswerOptions& options_;
   Grammar grammar_;
   CommonRules common_;
+  PatternRules patterns_{common_, &grammar_};
   std::vector<std::unique_ptr<SchemaRules>> schemas_;
   std::vector<std::pair<NodeId, Field>> checked_;
   std::set<std::string> names_;

@@ -70,6 +70,17 @@ void Grammar::SetBounds(NodeId node, uint64_t least, uint64_t most, NodeId unbou
   nodes_[node].unbounded = unbounded;
 }
 
+uint8_t Grammar::AddRun(NodeId loop) {
+  FATHOM_CHECK(runs_.size() < kMaxRuns);
+  runs_.push_back(loop);
+  return static_cast<uint8_t>(runs_.size() - 1);
+}
+
+void Grammar::SetRun(NodeId node, uint8_t run, uint8_t length) {
+  nodes_[node].run = run;
+  nodes_[node].run_length = length;
+}
+
 void Grammar::Finish() {
   MeasureHeights();
   Prune();

@@ -72,6 +72,10 @@ struct Node {
   NodeId unbounded = 0;
   uint64_t count_least = 0;
   uint64_t count_most = 0;
+  /// From here on this many characters of a set may come, whichever they are; the set is one of
+  /// Grammar::runs(). 0: nothing is known.
+  uint8_t run_length = 0;
+  uint8_t run = 0;
   NodeId callee = 0;
   NodeId after = 0;
   std::vector<Edge> edges{};
@@ -119,6 +123,15 @@ class Grammar {
   /// the rule without bounds.
   void SetBounds(NodeId node, uint64_t least, uint64_t most, NodeId unbounded);
 
+  /// More of a run are as good as any number.
+  static constexpr uint8_t kLongRun = 254;
+  static constexpr size_t kMaxRuns = 16;
+  /// A node that consumes one of a set of characters and leads back to itself. REQUIRES: there are
+  /// fewer than kMaxRuns.
+  uint8_t AddRun(NodeId loop);
+  void SetRun(NodeId node, uint8_t run, uint8_t length);
+  const std::vector<NodeId>& runs() const { return runs_; }
+
   /// Whether more was added than there is room for. Then it is of no use.
   bool is_full() const { return is_full_; }
 
@@ -148,6 +161,7 @@ class Grammar {
   bool is_full_ = false;
   std::vector<std::array<NodeId, kMaxKeys>> families_;  // the rule of each key's value
   std::vector<uint64_t> family_keys_;                   // the keys that there are
+  std::vector<NodeId> runs_;
   NodeId end_ = 0;
   std::array<uint16_t, kSymbols> classes_{};
   size_t class_count_ = 0;

@@ -7,6 +7,7 @@
 
 #include "constraint/numbers.h"
 #include "constraint/schema_merge.h"
+#include "constraint/schema_reference.h"
 #include "constraint/strings.h"
 
 namespace fathom::constraint {
@@ -29,6 +30,7 @@ std::string_view TypeOfKeywords(const Field& schema) {
   if (!schema.Member("properties").IsMissing()) return "object";
   if (!schema.Member("additionalProperties").IsMissing()) return "object";
   if (!schema.Member("items").IsMissing()) return "array";
+  if (!schema.Member("pattern").IsMissing()) return "string";
   return {};
 }
 
@@ -49,15 +51,6 @@ std::optional<NumberBound> ReadBound(const Field& schema, const char* inclusive,
   const std::optional<Decimal> value = ReadDecimal(field.json->AsNumber()->text);
   if (!value) return std::nullopt;
   return NumberBound{*value, has_strict || (flag != nullptr && *flag)};
-}
-
-std::string Unescape(std::string_view part) {
-  std::string out;
-  for (size_t i = 0; i < part.size(); ++i) {
-    const bool is_escape = part[i] == '~' && i + 1 < part.size();
-    out += is_escape ? (part[++i] == '1' ? '/' : '~') : part[i];
-  }
-  return out;
 }
 
 // An array: `item` between min and max times.
@@ -200,8 +193,8 @@ void SchemaRules::AddLiteral(const Json& value, ValueKind kind, NodeId rule) {
 }
 
 Result<NodeId> SchemaRules::AddString(const Field& schema, ValueKind kind) {
-  Note(schema, {"pattern"});
   const bool is_raw = kind == ValueKind::kRawString;
+  const Spelling spelling = is_raw ? Spelling::kRaw : Spelling::kJson;
   LengthBounds bounds;
   FATHOM_ASSIGN(bounds.least, ReadCount(schema.Member("minLength")));
   if (!schema.Member("maxLength").IsMissingOrNull()) {
@@ -209,12 +202,29 @@ Result<NodeId> SchemaRules::AddString(const Field& schema, ValueKind kind) {
     if (*bounds.most < bounds.least) return schema.Member("maxLength").Fail("less than minLength");
   }
   NodeId rule = is_raw ? common_.raw_string : common_.json_string;
-  if (bounds.least > 0 || bounds.most) {
+  FATHOM_ASSIGN(const std::optional<NodeId> pattern, AddPattern(schema, bounds, spelling));
+  if (pattern) {
+    rule = *pattern;
+  } else if (bounds.least > 0 || bounds.most) {
     const NodeId unbounded = is_raw ? common_.counted_raw_string : common_.counted_json_string;
-    rule = AddCountedString(is_raw ? Spelling::kRaw : Spelling::kJson, bounds, unbounded, grammar_)
-               .begin;
+    rule = AddCountedString(spelling, bounds, unbounded, grammar_).begin;
   }
   return is_raw ? rule : grammar_->AddBytes("\"", grammar_->AddCall(rule, grammar_->end()));
+}
+
+// Nothing if there is none, or none that can be held. Without room for both it is held rather than
+// the bounds.
+Result<std::optional<NodeId>> SchemaRules::AddPattern(const Field& schema,
+                                                      const LengthBounds& bounds,
+                                                      Spelling spelling) {
+  const Field field = schema.Member("pattern");
+  if (field.IsMissingOrNull()) return std::optional<NodeId>();
+  FATHOM_ASSIGN(const std::string pattern, text::ReadText(field));
+  std::optional<NodeId> rule = patterns_->Add(pattern, bounds, spelling);
+  if (rule) return rule;
+  rule = patterns_->Add(pattern, {}, spelling);
+  rule ? Note(schema, {"minLength", "maxLength"}) : Note(schema, {"pattern"});
+  return rule;
 }
 
 Result<NodeId> SchemaRules::AddNumberType(const Field& schema, bool is_integer) {
@@ -304,16 +314,10 @@ Result<Field> SchemaRules::Resolve(const Field& schema) {
 Result<Field> SchemaRules::FollowReference(const Field& reference) const {
   FATHOM_ASSIGN(const std::string target, text::ReadText(reference));
   if (!target.starts_with('#')) return reference.Fail("only parts of the same schema can be meant");
-  Field current = document_;
-  for (size_t at = 1; at < target.size();) {
-    if (target[at] != '/') return reference.Fail("not of the form #/...");
-    const size_t end = std::min(target.find('/', at + 1), target.size());
-    const std::string part = Unescape(std::string_view(target).substr(at + 1, end - at - 1));
-    current = current.Member(part);
-    if (current.IsMissing()) return reference.Fail("nothing is there");
-    at = end;
-  }
-  return current;
+  if (target.size() > 1 && target[1] != '/') return reference.Fail("not of the form #/...");
+  Field part = FindReference(document_, target);
+  if (part.IsMissing()) return reference.Fail("nothing is there");
+  return part;
 }
 
 // A part that nothing is added to stays what it is, so that recursion finds it again.
@@ -326,7 +330,8 @@ Field SchemaRules::Join(Json base, const Field& more) {
 void SchemaRules::Note(const Field& schema, std::initializer_list<std::string_view> keywords) {
   for (const std::string_view keyword : keywords) {
     const Field field = schema.Member(keyword);
-    if (!field.IsMissing()) unenforced_.push_back(field.path);
+    const auto known = std::find(unenforced_.begin(), unenforced_.end(), field.path);
+    if (!field.IsMissing() && known == unenforced_.end()) unenforced_.push_back(field.path);
   }
 }
 

@@ -3,6 +3,7 @@
 
 #include <deque>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -10,6 +11,8 @@
 #include "base/result.h"
 #include "constraint/common_rules.h"
 #include "constraint/grammar.h"
+#include "constraint/pattern_rules.h"
+#include "constraint/strings.h"
 #include "text/field.h"
 
 namespace fathom::constraint {
@@ -27,8 +30,9 @@ enum class ValueKind : uint8_t {
 class SchemaRules {
  public:
   /// `document` is what "#" refers to. Everything outlives this.
-  SchemaRules(text::Field document, const CommonRules& common, Grammar* grammar)
-      : document_(std::move(document)), common_(common), grammar_(grammar) {}
+  SchemaRules(text::Field document, const CommonRules& common, PatternRules* patterns,
+              Grammar* grammar)
+      : document_(std::move(document)), common_(common), patterns_(patterns), grammar_(grammar) {}
 
   /// A rule for the values of `schema`, a part of the document or the whole. Errors name the field.
   base::Result<NodeId> Add(const text::Field& schema, ValueKind kind);
@@ -48,6 +52,8 @@ class SchemaRules {
   base::Result<NodeId> AddType(const text::Field& schema, const std::string& type, ValueKind kind);
   void AddLiteral(const text::Json& value, ValueKind kind, NodeId rule);
   base::Result<NodeId> AddString(const text::Field& schema, ValueKind kind);
+  base::Result<std::optional<NodeId>> AddPattern(const text::Field& schema,
+                                                 const LengthBounds& bounds, Spelling spelling);
   base::Result<NodeId> AddNumberType(const text::Field& schema, bool is_integer);
   base::Result<NodeId> AddArray(const text::Field& schema);
   base::Result<NodeId> AddObject(const text::Field& schema);
@@ -57,6 +63,7 @@ class SchemaRules {
 
   text::Field document_;
   const CommonRules& common_;
+  PatternRules* patterns_;
   Grammar* grammar_;
   std::map<std::pair<const text::Json*, ValueKind>, NodeId> rules_;
   std::map<const text::Json*, text::Field> resolved_;

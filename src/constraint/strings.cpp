@@ -74,17 +74,26 @@ bool IsEscaped(char32_t character) {
   return character < 0x20 || character == '"' || character == '\\';
 }
 
-// Adds the edge to the escapes of those characters of the set that need one, if there are any.
+// Adds the edge to the escapes of those characters of the set that need one, if there are any. Of
+// those that are spelled by their number, from \u0000 to \u001f, the last two digits decide.
 void AddEscapes(const CharacterSet& set, NodeId next, Grammar* grammar, std::vector<Edge>* edges) {
   std::vector<Edge> escapes;
+  std::map<Symbol, std::vector<Edge>> numbers;  // by the digit before the last
   for (const CharacterRange& range : set) {
     for (char32_t c = range.first; c <= std::min<char32_t>(range.last, '\\'); ++c) {
       if (!IsEscaped(c)) continue;
       std::string spelled;
       text::AppendJsonEscaped(ToUtf8(c), &spelled);
-      const Symbol letter = ToSymbol(spelled[1]);
-      escapes.push_back({letter, letter, grammar->AddBytes(spelled.substr(2), next)});
+      const Symbol last = ToSymbol(spelled.back());
+      (spelled.size() == 2 ? escapes : numbers[ToSymbol(spelled[4])]).push_back({last, last, next});
     }
+  }
+  std::vector<Edge> digits;
+  for (const auto& [digit, last] : numbers)
+    digits.push_back({digit, digit, grammar->AddConsumer(last)});
+  if (!digits.empty()) {
+    const NodeId zeros = grammar->AddBytes("00", grammar->AddConsumer(std::move(digits)));
+    escapes.push_back({'u', 'u', zeros});
   }
   if (escapes.empty()) return;
   edges->push_back({'\\', '\\', grammar->AddConsumer(std::move(escapes))});
@@ -136,31 +145,6 @@ NodeId AddTree(const KeyTree& tree, const OtherKeys& keys, bool may_end, Grammar
 }
 
 }  // namespace
-
-CharacterSet Complement(const CharacterSet& set) {
-  CharacterSet rest;
-  char32_t next = 0;
-  for (const CharacterRange& range : set) {
-    if (range.first > next) rest.push_back({next, range.first - 1});
-    next = range.last + 1;
-  }
-  if (next <= kLastCharacter) rest.push_back({next, kLastCharacter});
-  return rest;
-}
-
-CharacterSet Normalize(CharacterSet set) {
-  std::sort(set.begin(), set.end(),
-            [](const CharacterRange& a, const CharacterRange& b) { return a.first < b.first; });
-  CharacterSet apart;
-  for (const CharacterRange& range : set) {
-    if (!apart.empty() && range.first <= apart.back().last + 1) {
-      apart.back().last = std::max(apart.back().last, range.last);
-    } else {
-      apart.push_back(range);
-    }
-  }
-  return apart;
-}
 
 std::vector<Edge> MakeCharacterEdges(const CharacterSet& set, Spelling spelling, NodeId next,
                                      Grammar* grammar) {

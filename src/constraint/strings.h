@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "constraint/character_set.h"
 #include "constraint/grammar.h"
 
 namespace fathom::constraint {
@@ -18,20 +19,6 @@ enum class Spelling : uint8_t {
   kJson,  ///< inside quotes, as json.dumps(text, ensure_ascii=False) escapes it and no other way
   kRaw,   ///< as it is, up to the closing tag of a DSML parameter
 };
-
-struct CharacterRange {
-  char32_t first = 0;
-  char32_t last = 0;
-};
-inline constexpr char32_t kLastCharacter = 0x10FFFF;
-
-/// Ascending and apart. Surrogates in it are nothing.
-using CharacterSet = std::vector<CharacterRange>;
-
-/// All characters that are not in `set`.
-CharacterSet Complement(const CharacterSet& set);
-/// In order, and apart.
-CharacterSet Normalize(CharacterSet set);
 
 /// The edges that begin one character of the set, and the nodes that end it at `next`.
 std::vector<Edge> MakeCharacterEdges(const CharacterSet& set, Spelling spelling, NodeId next,

@@ -46,7 +46,9 @@ TokenMasks::TokenMasks(const TokenTrie& trie, const Grammar& grammar, const Comm
       grammar_(grammar),
       common_(common),
       machine_(grammar),
-      path_(MakeWalkPath(trie)) {}
+      path_(MakeWalkPath(trie)) {
+  for (const NodeId loop : grammar.runs()) runs_.emplace_back(trie, grammar, loop);
+}
 
 void TokenMasks::Fill(Machine* machine, Machine::State state, MaskWords mask) {
   std::fill(mask.begin(), mask.end(), 0);
@@ -94,7 +96,14 @@ NodeTokens TokenMasks::MakeTokens(const Thread& thread, const Key& key) {
   NodeTokens tokens;
   std::vector<uint64_t> mask(CountMaskWords(trie_.vocab_size()));
   path_[0] = machine_.Begin(thread.node, thread.data, key.depth);
-  WalkBelow(0, CountNodes(trie_), &machine_, {mask, &tokens.exits});
+  Gathered gathered = {mask, &tokens.exits};
+  const Node& node = grammar_.node(thread.node);
+  if (node.run_length > 0) {
+    gathered.run = &runs_[node.run];
+    gathered.run_length = node.run_length;
+    gathered.run->AddUpTo(node.run_length, mask);
+  }
+  WalkBelow(0, CountNodes(trie_), &machine_, gathered);
   tokens.tokens = TokenSet(mask);
   return tokens;
 }
@@ -106,7 +115,7 @@ void TokenMasks::WalkBelow(uint32_t begin, uint32_t end, Machine* machine,
     SetTokens(trie_.TokensOf(node), gathered.mask);
     if (node.end == i + 1) return false;
     if (gathered.exits != nullptr && machine->MayEnd(state)) gathered.exits->push_back(i);
-    return !TakeLoop(i, state, machine, gathered);
+    return !TakeRun(i, state, *machine, gathered) && !TakeLoop(i, state, machine, gathered);
   });
 }
 
@@ -124,6 +133,19 @@ bool TokenMasks::TakeLoop(uint32_t node, Machine::State state, Machine* machine,
     if (gathered.exits != nullptr && machine->MayEnd(after)) gathered.exits->push_back(exit);
     ContinueAfter(exit, after, machine, gathered);
   }
+  return true;
+}
+
+// Gathers what is below that node if all of it may come. No rule ends there.
+bool TokenMasks::TakeRun(uint32_t node, Machine::State state, const Machine& machine,
+                         const Gathered& gathered) const {
+  if (gathered.run != nullptr && gathered.run->HasAllFromStart(node, gathered.run_length))
+    return true;
+  const std::optional<NodeId> only = machine.OnlyNode(state);
+  if (!only) return false;
+  const Node& top = grammar_.node(*only);
+  if (top.run_length == 0 || !runs_[top.run].HasAllBelow(node, top.run_length)) return false;
+  RunTokens::AddBelow(trie_, node, gathered.mask);
   return true;
 }
 

@@ -11,6 +11,7 @@
 #include "constraint/grammar.h"
 #include "constraint/loop_tokens.h"
 #include "constraint/machine.h"
+#include "constraint/run_tokens.h"
 #include "constraint/token_set.h"
 #include "constraint/token_trie.h"
 #include "constraint/token_walk.h"
@@ -53,6 +54,11 @@ class TokenMasks {
   /// grammar, and clears all others.
   void Fill(Machine* machine, Machine::State state, MaskWords mask);
 
+  /// In bytes, of what the vocabulary makes of the grammar's runs.
+  size_t size_of_runs() const {
+    return runs_.size() * (2 * trie_.nodes().size() + trie_.tokens().size());
+  }
+
  private:
   struct Key {
     NodeId node = 0;
@@ -65,10 +71,13 @@ class TokenMasks {
       return (key.node * 0x9E3779B97F4A7C15u ^ key.depth) * 0x9E3779B97F4A7C15u ^ key.data;
     }
   };
-  // What a walk gathers. Without `exits` the ends of the outermost rule are of no interest.
+  // What a walk gathers. Without `exits` the ends of the outermost rule are of no interest. Tokens
+  // of up to `run_length` characters of the run are there already.
   struct Gathered {
     MaskWords mask;
     std::vector<uint32_t>* exits = nullptr;
+    const RunTokens* run = nullptr;
+    uint8_t run_length = 0;
   };
 
   Key MakeKey(const Thread& thread, uint32_t depth) const;
@@ -76,12 +85,15 @@ class TokenMasks {
   NodeTokens MakeTokens(const Thread& thread, const Key& key);
   void WalkBelow(uint32_t begin, uint32_t end, Machine* machine, const Gathered& gathered);
   bool TakeLoop(uint32_t node, Machine::State state, Machine* machine, const Gathered& gathered);
+  bool TakeRun(uint32_t node, Machine::State state, const Machine& machine,
+               const Gathered& gathered) const;
   void ContinueAfter(uint32_t exit, Machine::State after, Machine* machine,
                      const Gathered& gathered);
 
   const TokenTrie& trie_;
   const Grammar& grammar_;
   const CommonTokens& common_;
+  std::vector<RunTokens> runs_;
   Machine machine_;  // for what begins with one node
   std::unordered_map<Key, NodeTokens, HashKey> known_;
   WalkPath path_;
