@@ -1,6 +1,7 @@
 // Any bytes as a schema, of a tool's parameters or of the content, and as the choices of an answer
 // that is held to it. What cannot be held to is refused; else something may always come next, the
-// mask says the same as trying a token, and what is forced may come.
+// mask says the same as trying a token, and what is forced may come. And the schema as a value that
+// is checked afterwards.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -12,6 +13,7 @@
 
 #include "base/check.h"
 #include "constraint/answer_constraint.h"
+#include "constraint/schema_check.h"
 #include "text/byte_level.h"
 #include "text/json.h"
 #include "text/tokenizer.h"
@@ -101,6 +103,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const size_t end = std::min(input.find('\0'), input.size());
   auto schema = fathom::text::ReadJson(input.substr(0, end), "fuzz", {.max_depth = 128});
   if (!schema.ok()) return 0;
+  fathom::constraint::SchemaChecker({&*schema, "schema"}).FindViolation(*schema);
   const auto constraints = MakeConstraints(data[0], std::move(*schema));
   if (constraints) Answer(constraints, input.substr(end).substr(0, 200));
   return 0;

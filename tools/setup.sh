@@ -9,7 +9,7 @@ set -euo pipefail
 
 packages=(make g++ cmake ninja-build pkg-config nlohmann-json3-dev libfmt-dev libpcre2-dev
   libcli11-dev libedit-dev liburing-dev libxxhash-dev libssl-dev
-  libboost1.81-dev libtomlplusplus-dev libgtest-dev libgmock-dev)
+  libboost1.81-dev libtomlplusplus-dev libgtest-dev libgmock-dev json-schema-test-suite)
 train_packages=(libtorch-dev libopenblas0-pthread)
 gate_packages=(git python3 clang clang-format libclang-rt-14-dev chromium dpkg-dev file lintian man-db
   mandoc groff-base systemd zsh fish)

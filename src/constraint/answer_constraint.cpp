@@ -48,14 +48,15 @@ base::Result<std::shared_ptr<AnswerConstraints>> AnswerConstraints::Make(
     std::shared_ptr<const ConstraintVocabulary> vocabulary, const AnswerOptions& options) {
   FATHOM_ASSIGN(AnswerGrammar rules, MakeAnswerGrammar(options));
   return std::shared_ptr<AnswerConstraints>(
-      new AnswerConstraints(std::move(vocabulary), std::move(rules)));
+      new AnswerConstraints(std::move(vocabulary), std::move(rules), options));
 }
 
 AnswerConstraints::AnswerConstraints(std::shared_ptr<const ConstraintVocabulary> vocabulary,
-                                     AnswerGrammar rules)
+                                     AnswerGrammar rules, const AnswerOptions& options)
     : vocabulary_(std::move(vocabulary)),
       rules_(std::move(rules)),
-      masks_(vocabulary_->trie(), rules_.grammar, vocabulary_->common()) {}
+      masks_(vocabulary_->trie(), rules_.grammar, vocabulary_->common()),
+      check_(options) {}
 
 AnswerConstraint::AnswerConstraint(std::shared_ptr<AnswerConstraints> shared)
     : shared_(std::move(shared)),

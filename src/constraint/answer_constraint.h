@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "constraint/answer_check.h"
 #include "constraint/answer_rules.h"
 #include "constraint/common_rules.h"
 #include "constraint/machine.h"
@@ -47,16 +48,20 @@ class AnswerConstraints {
 
   /// The paths of what schemas ask for and the constraint does not hold.
   const std::vector<std::string>& unenforced() const { return rules_.unenforced; }
+  /// What finished answers are held against, as a whole.
+  const AnswerCheck& check() const { return check_; }
   /// How large they are, in nodes of about a hundred bytes.
-  size_t size() const { return rules_.grammar.size(); }
+  size_t size() const { return rules_.grammar.size() + masks_.size_of_runs() / 100; }
 
  private:
   friend class AnswerConstraint;
-  AnswerConstraints(std::shared_ptr<const ConstraintVocabulary> vocabulary, AnswerGrammar rules);
+  AnswerConstraints(std::shared_ptr<const ConstraintVocabulary> vocabulary, AnswerGrammar rules,
+                    const AnswerOptions& options);
 
   std::shared_ptr<const ConstraintVocabulary> vocabulary_;
   AnswerGrammar rules_;
   TokenMasks masks_;
+  AnswerCheck check_;
 };
 
 class AnswerConstraint final : public engine::TokenConstraint {
