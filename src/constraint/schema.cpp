@@ -312,9 +312,10 @@ Result<Field> SchemaRules::Resolve(const Field& schema) {
 }
 
 Result<Field> SchemaRules::FollowReference(const Field& reference) const {
-  FATHOM_ASSIGN(const std::string target, text::ReadText(reference));
+  if (!reference.IsString()) return reference.FailKind("a string");
+  const std::string& target = *reference.json->AsString();
   if (!target.starts_with('#')) return reference.Fail("only parts of the same schema can be meant");
-  if (target.size() > 1 && target[1] != '/') return reference.Fail("not of the form #/...");
+  if (target != "#" && !target.starts_with("#/")) return reference.Fail("not of the form #/...");
   Field part = FindReference(document_, target);
   if (part.IsMissing()) return reference.Fail("nothing is there");
   return part;

@@ -54,6 +54,18 @@ ChoicePiece Choice::Finish(engine::FinishReason reason) {
   return piece;
 }
 
+std::vector<std::string> Choice::FindViolations(const constraint::AnswerCheck& check) const {
+  std::vector<std::string> violations;
+  const auto add = [&](std::optional<std::string> field) {
+    if (field) violations.push_back(std::move(*field));
+  };
+  for (const text::CompletedCall& call : parser_.completion().tool_calls)
+    if (call.is_complete) add(check.FindInCall(call.name, call.arguments));
+  const bool has_ended = ending_.finish == api::Finish::kStop;
+  if (has_ended && calls() == 0) add(check.FindInContent(content_));
+  return violations;
+}
+
 api::Answer Choice::TakeAnswer() {
   api::Answer answer;
   answer.completion = parser_.completion();

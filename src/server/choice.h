@@ -8,6 +8,7 @@
 
 #include "api/answer.h"
 #include "api/request.h"
+#include "constraint/answer_check.h"
 #include "engine/request.h"
 #include "engine/stop_matcher.h"
 #include "text/completion_parser.h"
@@ -45,6 +46,9 @@ class Choice {
   size_t calls() const { return parser_.completion().tool_calls.size(); }
   int64_t reasoning_tokens() const { return reasoning_tokens_; }
   const api::Ending& ending() const { return ending_; }  ///< after Finish
+  /// The paths of what the calls, or the content if it came to its end without one, do not satisfy
+  /// of their schemas. REQUIRES: finished.
+  std::vector<std::string> FindViolations(const constraint::AnswerCheck& check) const;
   /// The whole choice. REQUIRES: finished.
   api::Answer TakeAnswer();
 

@@ -42,6 +42,7 @@ GenerationExchange::GenerationExchange(const GenerationContext& context,
       response_(std::move(prepared.response)),
       waiting_(std::move(prepared.runs)),
       is_constrained_(prepared.is_constrained),
+      check_(std::move(prepared.check)),
       place_(std::move(prepared.place)),
       opening_(prepared.opening) {}
 
@@ -110,6 +111,7 @@ void GenerationExchange::Hear(Run& run, const engine::Completion& completion) {
     return Fail({.kind = api::ErrorKind::kUnavailable, .message = "the server is stopping"});
   Tell(run, run.choice.Finish(completion.finish));
   NoteDone(run, completion);
+  CheckSchemas(run);
   Remember(run, completion);
   if (encoder_) reply_->Write(encoder_->Finish(run.number, run.choice.ending()));
   if (--left_ == 0) Finish();
@@ -123,6 +125,19 @@ void GenerationExchange::NoteDone(const Run& run, const engine::Completion& comp
                                .queue_seconds = stats.queue_seconds,
                                .prefill_seconds = stats.prefill_seconds,
                                .decode_seconds = stats.decode_seconds});
+}
+
+// The answer is delivered as it is: who asked may still make something of it, and often it was sent
+// already.
+void GenerationExchange::CheckSchemas(const Run& run) const {
+  if (!check_) return;
+  for (const std::string& field : run.choice.FindViolations(*check_)) {
+    context_.metrics.NoteSchemaViolation();
+    if (!context_.log) continue;
+    context_.log(FormatEvent("schema_violation",
+                             fmt::format("\"id\":\"req_{}\",\"choice\":{},\"field\":{}",
+                                         response_.id, run.number, text::QuoteJson(field))));
+  }
 }
 
 // What went wrong here is for those who run the server; clients are told that it did.

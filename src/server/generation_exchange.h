@@ -11,6 +11,7 @@
 #include "api/error.h"
 #include "api/request.h"
 #include "api/response.h"
+#include "constraint/answer_check.h"
 #include "engine/request.h"
 #include "server/answer_memory.h"
 #include "server/choice.h"
@@ -36,6 +37,8 @@ struct PreparedGeneration {
   api::ResponseContext response{};
   std::vector<engine::Request> runs{};
   bool is_constrained = false;  ///< whether these have constraints
+  /// What their answers are held against once they are there; null: nothing.
+  std::shared_ptr<const constraint::AnswerCheck> check{};
   /// Where the answers stand; see AnswerMemory. Not of completions.
   std::string place{};
   int32_t opening = 0;
@@ -76,6 +79,7 @@ class GenerationExchange final : public Exchange {
   void Hear(Run& run, const engine::Completion& completion);
   void NoteTime(Run& run);
   void NoteDone(const Run& run, const engine::Completion& completion);
+  void CheckSchemas(const Run& run) const;
   void Log(const std::string& message) const;
   void Tell(const Run& run, const ChoicePiece& piece);
   void Remember(const Run& run, const engine::Completion& completion);
@@ -88,6 +92,7 @@ class GenerationExchange final : public Exchange {
   api::ResponseContext response_;
   std::vector<engine::Request> waiting_;  // until it begins
   bool is_constrained_;
+  std::shared_ptr<const constraint::AnswerCheck> check_;
   std::string place_;
   int32_t opening_;
   std::unique_ptr<api::StreamEncoder> encoder_;  // if it streams

@@ -134,6 +134,10 @@ std::string Metrics::Print(const engine::EngineStatistics& engine) const {
     fmt::format_to(std::back_inserter(out),
                    "vllm:request_success_total{{{},finished_reason=\"{}\"}} {}\n", labels_, reason,
                    count);
+  PrintHead("fathom:schema_violations_total", "counter",
+            "Calls and contents that broke their schema where no constraint holds it.", &out);
+  fmt::format_to(std::back_inserter(out), "fathom:schema_violations_total{{{}}} {}\n", labels_,
+                 schema_violations_);
   PrintHttp(&out);
   return out;
 }

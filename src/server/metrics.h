@@ -50,6 +50,8 @@ class Metrics {
   void NoteFirstToken(double seconds) { first_token_.Observe(seconds); }
   void NoteNextToken(double seconds) { next_token_.Observe(seconds); }
   void NoteChoice(const ChoiceRecord& record);
+  /// A call or a content that breaks what no constraint holds of its schema.
+  void NoteSchemaViolation() { ++schema_violations_; }
   /// A choice that did not come to its end: abort or error.
   void NoteEnd(std::string_view reason) { ++finished_[std::string(reason)]; }
   void NoteHttp(std::string_view handler, std::string_view method, int status, double seconds);
@@ -73,6 +75,7 @@ class Metrics {
   Histogram choices_;
   Histogram max_tokens_;
   std::map<std::string, int64_t, std::less<>> finished_;
+  int64_t schema_violations_ = 0;
   std::map<std::tuple<std::string, std::string, int>, int64_t> http_;
   std::map<std::string, Histogram, std::less<>> http_seconds_;
 };

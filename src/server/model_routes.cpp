@@ -118,6 +118,7 @@ base::Status ModelRoutes::Constrain(PreparedGeneration* prepared) const {
   for (engine::Request& run : prepared->runs)
     run.constraint = std::make_shared<constraint::AnswerConstraint>(constraints);
   prepared->is_constrained = true;
+  prepared->check = {constraints, &constraints->check()};
   return {};
 }
 

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "server/server_testing.h"
 
@@ -16,7 +17,7 @@ using nlohmann::json;
 using testing::HasSubstr;
 
 const json kParameters = json::parse(R"({"type": "object", "properties": {
-    "mode": {"enum": ["read", "write"]}, "tag": {"type": "string", "maxLength": 5},
+    "mode": {"enum": ["read", "write"]}, "tag": {"type": "string", "pattern": "^[A-F]{1,5}$"},
     "lines": {"type": "array", "items": {"type": "integer", "minimum": 1}, "minItems": 1,
               "maxItems": 3}}, "required": ["mode", "lines"]})");
 
@@ -41,7 +42,9 @@ void ExpectGoodArguments(const json& arguments) {
   EXPECT_GE(arguments["lines"].size(), 1u);
   EXPECT_LE(arguments["lines"].size(), 3u);
   for (const json& line : arguments["lines"]) EXPECT_GE(line.get<int64_t>(), 1);
-  EXPECT_TRUE(arguments.value("tag", json("")).is_string()) << arguments;
+  const auto tag = arguments.value("tag", json("A")).get<std::string>();
+  EXPECT_THAT(tag, testing::SizeIs(testing::AllOf(testing::Ge(1), testing::Le(5))));
+  EXPECT_EQ(tag.find_first_not_of("ABCDEF"), tag.npos) << tag;
   EXPECT_LE(arguments.size(), 3u);
 }
 
@@ -207,6 +210,38 @@ TEST(ServerConstraint, LogsWhatIsNotHeld) {
     EXPECT_THAT(line, HasSubstr("tools.look.parameters.properties.a.multipleOf"));
   }
   EXPECT_EQ(lines, 1);
+}
+
+// Delivered, counted, and named in the log.
+TEST(ServerConstraint, TellsAfterwardsWhatWasNotHeld) {
+  TestServer server({});
+  const json digit = {{"type", "integer"}, {"minimum", 1}, {"maximum", 9}};
+  json broken = digit;
+  broken["multipleOf"] = 100;
+  const auto ask = [&](const json& schema) {
+    const json parameters = {
+        {"type", "object"}, {"properties", {{"n", schema}}}, {"required", {"n"}}};
+    json body = MakeWild({{"tools", MakeTools(parameters)}, {"tool_choice", "required"}});
+    body["parallel_tool_calls"] = false;
+    const json choice = AskChat(server, body)["choices"][0];
+    EXPECT_EQ(choice["finish_reason"], "tool_calls");
+    const json& function = choice["message"]["tool_calls"][0]["function"];
+    EXPECT_GE(json::parse(function["arguments"].get<std::string>())["n"].get<int>(), 1);
+    return "tools." + function["name"].get<std::string>() + ".parameters.properties.n.multipleOf";
+  };
+  ask(digit);
+  EXPECT_EQ(server.ReadMetric("fathom:schema_violations_total"), 0);
+  const std::string field = ask(broken);
+  const json format = {{"type", "json_schema"}, {"name", "x"}, {"schema", broken}};
+  AskChat(server,
+          MakeWild({{"response_format", {{"type", "json_schema"}, {"json_schema", format}}}}));
+  EXPECT_EQ(server.ReadMetric("fathom:schema_violations_total"), 2);
+  std::vector<std::string> lines;
+  for (const std::string& line : server.log())
+    if (line.find("\"schema_violation\"") != line.npos) lines.push_back(line);
+  ASSERT_EQ(lines.size(), 2u);
+  EXPECT_THAT(lines[0], HasSubstr(field));
+  EXPECT_THAT(lines[1], HasSubstr("response_format.json_schema.schema.multipleOf"));
 }
 
 }  // namespace
