@@ -1,5 +1,5 @@
 // Any bytes as a completion. The first byte chooses where it starts and how it is split; the split
-// must not matter, and arguments must be JSON objects.
+// must not matter, and arguments must be JSON objects, but for those of a call that is cut.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -15,6 +15,7 @@ namespace {
 using fathom::text::Completion;
 using fathom::text::CompletionOptions;
 using fathom::text::CompletionParser;
+using fathom::text::TextEnd;
 
 Completion ParseInPieces(std::string_view text, size_t length, const CompletionOptions& options) {
   CompletionParser parser(options);
@@ -30,6 +31,15 @@ Completion ParseInPieces(std::string_view text, size_t length, const CompletionO
   return completion;
 }
 
+void CheckCut(std::string_view text, const CompletionOptions& options) {
+  CompletionParser parser(options);
+  parser.Feed(text);
+  parser.Finish(TextEnd::kCut);
+  FATHOM_CHECK(parser.cut_end().tag_bytes <= text.size());
+  for (const auto& call : parser.completion().tool_calls)
+    FATHOM_CHECK(call.is_complete == fathom::text::ReadJson(call.arguments, "fuzz").ok());
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -39,6 +49,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const Completion whole = fathom::text::ParseCompletion(text, options);
   FATHOM_CHECK(ParseInPieces(text, 1, options) == whole);
   FATHOM_CHECK(ParseInPieces(text, 2 + data[0] / 8, options) == whole);
+  CheckCut(text, options);
   for (const auto& call : whole.tool_calls) {
     const auto json = fathom::text::ReadJson(call.arguments, "fuzz", {.allow_non_finite = false});
     FATHOM_CHECK(json.ok() && json->AsObject() != nullptr);

@@ -56,13 +56,14 @@ std::vector<CompletionEvent> CompletionParser::Feed(std::string_view piece, Orig
   return std::exchange(events_, {});
 }
 
-std::vector<CompletionEvent> CompletionParser::Finish() {
+std::vector<CompletionEvent> CompletionParser::Finish(TextEnd end) {
   FATHOM_CHECK(!has_ended_);
+  if (end == TextEnd::kCut) Cut();
   has_ended_ = true;
   if (input_ != kEndOfSentence) ready_.append(input_);
   Run();
   if (!keys_.empty()) {
-    EndOpenCall();
+    EndOpenCall(end);
   } else if (state_ == State::kMarkup) {
     AddProblem("a block of tool calls has no end");
   }
@@ -287,11 +288,48 @@ void CompletionParser::EndObject() {
 }
 
 // The text ended inside the call.
-void CompletionParser::EndOpenCall() {
+void CompletionParser::EndOpenCall(TextEnd end) {
   AddProblem("the text ends inside " + DescribeCall());
+  if (end == TextEnd::kCut) {
+    if (state_ == State::kValue && sink_ == Sink::kJson) EmitArguments(json_value_);
+    keys_.clear();
+    return EndCall(false);
+  }
   if (state_ == State::kValueStart) EmitArguments("\"");
   if (state_ == State::kValueStart || state_ == State::kValue) EndValue("");
   EndCall(false);
+}
+
+// Drops what waits for the rest of a tag. Free text keeps it, unless the marker shows what it is.
+void CompletionParser::Cut() {
+  std::string tags = MakeClosingTags();
+  const std::string held = std::string(Rest()) + input_;
+  const bool is_text = state_ == State::kText && held.find(kDsmlMarker) == held.npos;
+  const size_t tag_at = held.find('<');
+  if (!is_text && tag_at != held.npos) {
+    AddProblem("the text ends inside a tag");
+    const std::string tag = held.substr(tag_at);
+    const size_t at = tags.starts_with('\n') ? 1 : 0;
+    if (tags.compare(at, tag.size(), tag) == 0) {
+      tags.erase(0, at + tag.size());
+    } else {
+      cut_end_.tag_bytes = tag.size();
+    }
+  }
+  cut_end_.closing_tags = std::move(tags);
+  if (is_text) return;
+  at_ = ready_.size();
+  input_.clear();
+}
+
+std::string CompletionParser::MakeClosingTags() const {
+  const bool in_value = state_ == State::kValue || state_ == State::kValueStart;
+  std::string tags;
+  if (in_value) tags.append(kParameterEnd);
+  if (!keys_.empty()) tags.append("\n").append(kInvokeEnd);
+  if (in_value || state_ == State::kMarkup) tags.append("\n").append(kCallsEnd);
+  if (in_reasoning_) tags.append(kThinkEnd);
+  return tags;
 }
 
 // Parameters.

@@ -39,11 +39,18 @@ struct CompletionEvent {
   bool operator==(const CompletionEvent&) const = default;
 };
 
+/// Why there is no more text.
+enum class TextEnd {
+  kWhole,  ///< Who wrote it ended it. A call that is open is closed.
+  kCut,    ///< Something else did, such as a limit. A call that is open stays so.
+};
+
 struct CompletedCall {
   std::string name;
-  std::string arguments;  ///< a JSON object, always
-  /// False if the text ended inside the call. What is there is valid, but more was to come.
-  bool is_complete = true;
+  /// A JSON object. If the text was cut inside the call: as much of one as was said, without what
+  /// would close it, so that nobody takes it for all of it.
+  std::string arguments;
+  bool is_complete = true;  ///< false if the text ended inside the call
 
   bool operator==(const CompletedCall&) const = default;
 };
@@ -56,6 +63,15 @@ struct Completion {
   std::vector<std::string> problems;
 
   bool operator==(const Completion&) const = default;
+};
+
+/// How to make a turn of a text that was cut.
+struct CutEnd {
+  /// At its end, of an opening tag that is not whole. Nothing was told of it; it is to go.
+  size_t tag_bytes = 0;
+  /// To be put behind what is left. Where that ends in a line end, one at the beginning is too
+  /// many.
+  std::string closing_tags;
 };
 
 /// Parses one assistant turn piece by piece. The pieces may split anything, characters too: the
@@ -76,7 +92,8 @@ struct Completion {
 ///   are not JSON.)
 /// - A parameter whose name came before in its object, and text between the tags, become content
 ///   when the call ends.
-/// - A call ends also where the next begins, its block does, or the text does.
+/// - A call ends also where the next begins, its block does, or the text does. Where the text is
+///   cut, it does not end, and what may be the beginning of a tag there is dropped.
 /// - The end-of-sentence token is dropped at the very end and is text elsewhere.
 /// - What ordinary tokens spell neither ends the reasoning nor the sentence: the model has tokens
 /// for
@@ -88,10 +105,13 @@ class CompletionParser {
   /// Takes the next piece of text. REQUIRES: Finish was not called.
   std::vector<CompletionEvent> Feed(std::string_view piece, Origin origin = Origin::kUnknown);
   /// Takes the end of the text. REQUIRES: Finish was not called.
-  std::vector<CompletionEvent> Finish();
+  std::vector<CompletionEvent> Finish(TextEnd end = TextEnd::kWhole);
 
   /// What was parsed so far; all of it after Finish.
   const Completion& completion() const { return completion_; }
+
+  /// REQUIRES: the text was cut.
+  const CutEnd& cut_end() const { return cut_end_; }
 
   /// Whether what comes next belongs to the reasoning.
   bool in_reasoning() const { return in_reasoning_; }
@@ -142,7 +162,9 @@ class CompletionParser {
   void EndObject();
   void AddToValue(std::string_view text);
   void EndValue(std::string_view closing_tag);
-  void EndOpenCall();
+  void EndOpenCall(TextEnd end);
+  void Cut();
+  std::string MakeClosingTags() const;
 
   void EmitText(std::string_view text);
   void EmitContent(std::string_view text);
@@ -163,6 +185,7 @@ class CompletionParser {
   std::string ready_;  // complete characters; those before at_ are done with
   size_t at_ = 0;
   bool has_ended_ = false;
+  CutEnd cut_end_;
 
   size_t dropped_ = 0;  // bytes that came before those of ready_
   ByteRanges plain_;  // what ordinary tokens spell; positions count from the beginning of the text

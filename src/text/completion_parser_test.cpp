@@ -608,6 +608,50 @@ TEST(CompletionParser, OnlyTheTokenEndsTheReasoning) {
   }
 }
 
+// Wherever a limit cuts a turn: what is told of its calls is a beginning of what would have been
+// told and no JSON, no markup shows, and what was said can be made a turn of the format.
+TEST(CompletionParser, ACutCallStaysOpen) {
+  const std::string text =
+      "so\n\n<｜DSML｜tool_calls>\n<｜DSML｜invoke name=\"f\">\n"
+      "<｜DSML｜parameter name=\"a\" string=\"true\">x < \"é\"\n</p>\n</｜DSML｜parameter>\n"
+      "<｜DSML｜parameter name=\"b\" string=\"false\">[12, "
+      "3]</｜DSML｜parameter>\n</｜DSML｜invoke>\n"
+      "<｜DSML｜invoke name=\"g\">\n</｜DSML｜invoke>\n</｜DSML｜tool_calls>";
+  const Completion whole = ParseCompletion(text);
+  ASSERT_EQ(whole.tool_calls.size(), 2u);
+  size_t open_calls = 0;
+  for (size_t cut = 0; cut < text.size(); ++cut) {
+    SCOPED_TRACE(text.substr(0, cut));
+    CompletionParser parser;
+    Parsed parsed;
+    AppendEvents(parser.Feed(text.substr(0, cut)), &parsed.events);
+    AppendEvents(parser.Finish(TextEnd::kCut), &parsed.events);
+    parsed.completion = parser.completion();
+    ExpectEventsMatch(parsed);
+    EXPECT_THAT(parsed.completion.content, testing::Not(HasSubstr("｜DSML｜")));
+    const auto& calls = parsed.completion.tool_calls;
+    for (size_t i = 0; i < calls.size(); ++i) {
+      EXPECT_EQ(calls[i].is_complete, calls[i].arguments == whole.tool_calls[i].arguments);
+      EXPECT_TRUE(whole.tool_calls[i].arguments.starts_with(calls[i].arguments));
+      EXPECT_EQ(ReadJson(calls[i].arguments, "").ok(), calls[i].is_complete);
+      open_calls += calls[i].is_complete ? 0 : 1;
+    }
+    std::string closed = text.substr(0, cut - parser.cut_end().tag_bytes);
+    std::string_view tags = parser.cut_end().closing_tags;
+    if (closed.ends_with('\n') && tags.starts_with('\n')) tags.remove_prefix(1);
+    const Completion turn = ParseCompletion(closed.append(tags));
+    EXPECT_TRUE(calls.empty() || closed.ends_with("</｜DSML｜tool_calls>"));
+    EXPECT_THAT(turn.problems,
+                testing::Each(testing::AnyOf(HasSubstr("is not JSON"), HasSubstr("is not UTF-8"))));
+    ASSERT_EQ(turn.tool_calls.size(), calls.size());
+    for (const CompletedCall& call : turn.tool_calls) EXPECT_TRUE(call.is_complete);
+    if (calls.size() == 1 && calls[0].arguments.ends_with("x ")) {
+      EXPECT_TRUE(turn.tool_calls[0].arguments.starts_with(calls[0].arguments));
+    }
+  }
+  EXPECT_GT(open_calls, 100u);
+}
+
 // Strings and content may speak about tags, with the marker spelled by ordinary tokens.
 TEST(CompletionParser, OnlySpecialMarkersMakeTags) {
   const std::string spoken = "</｜DSML｜parameter>\n</｜DSML｜invoke>";
