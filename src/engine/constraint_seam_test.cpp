@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <string>
@@ -180,6 +181,69 @@ TEST(ConstraintSeam, WhatIsPrescribedCountsMore) {
   bool is_free = false;
   for (size_t i = 21; i < tokens.size(); ++i) is_free = is_free || !Pattern::Allows(i, tokens[i]);
   EXPECT_TRUE(is_free);
+}
+
+// Turns down the first token at each third place, and wants another one there.
+class Picky final : public TokenConstraint {
+ public:
+  bool IsFree() const override { return !refused_; }
+  void Fill(std::span<uint64_t> mask) override {
+    std::ranges::fill(mask, ~uint64_t{0});
+    const auto refused = static_cast<size_t>(*refused_);
+    mask[refused / 64] &= ~(uint64_t{1} << (refused % 64));
+  }
+  bool Refuses(int32_t token) override {
+    if (at_ % 3 != 2) return false;
+    refused_ = token;
+    all_refused_.push_back(token);
+    return true;
+  }
+  bool Accept(int32_t token) override {
+    EXPECT_NE(refused_, token);
+    refused_.reset();
+    ++at_;
+    return true;
+  }
+  // At each ninth place it knows what it wants.
+  std::vector<int32_t> FindForced() override {
+    return refused_ && at_ % 9 == 8 ? std::vector<int32_t>{7, 8} : std::vector<int32_t>{};
+  }
+  const Tokens& all_refused() const { return all_refused_; }
+
+ private:
+  std::optional<int32_t> refused_;
+  Tokens all_refused_;
+  size_t at_ = 0;
+};
+
+TEST(ConstraintSeam, ATokenMayBeTurnedDown) {
+  for (const float temperature : {0.0f, 1.0f}) {
+    Request request = MakeRequest(RandomTokens(1, 60), 30);
+    request.sampling.temperature = temperature;
+    const Tokens free = AnswerAlone(request).completion.tokens;
+    const auto picky = std::make_shared<Picky>();
+    request.constraint = picky;
+    const Tokens tokens = AnswerAlone(request).completion.tokens;
+    ASSERT_EQ(tokens.size(), 30u);
+    EXPECT_TRUE(std::equal(free.begin(), free.begin() + 2, tokens.begin()));
+    EXPECT_EQ(picky->all_refused().front(), free[2]);
+    EXPECT_EQ(tokens[8], 7);
+    EXPECT_EQ(tokens[9], 8);
+    // What comes again and again is the same.
+    request.constraint = std::make_shared<Picky>();
+    EXPECT_EQ(AnswerAlone(request).completion.tokens, tokens);
+  }
+}
+
+TEST(ConstraintSeam, WhatIsPrescribedMayBeTurnedDown) {
+  Request request = MakeRequest(RandomTokens(1, 60), 12);
+  request.force = [](std::span<const int32_t>) { return std::optional<int32_t>(5); };
+  const auto picky = std::make_shared<Picky>();
+  request.constraint = picky;
+  const Tokens tokens = AnswerAlone(request).completion.tokens;
+  for (size_t i = 0; i < tokens.size(); ++i) EXPECT_EQ(tokens[i] == 5, i % 3 != 2) << i;
+  EXPECT_EQ(tokens[8], 7);
+  EXPECT_EQ(picky->all_refused(), Tokens(4, 5));
 }
 
 class Nothing final : public TokenConstraint {

@@ -107,9 +107,17 @@ class TokenConstraint {
  public:
   virtual ~TokenConstraint() = default;
 
+  /// Whether any token may come next: then Fill is not asked.
+  virtual bool IsFree() const { return false; }
+
   /// Sets the bits of the tokens that may come next, that of id i being bit i % 64 of word i / 64,
   /// and clears all others. `mask` has a bit for each id of the model's vocabulary.
   virtual void Fill(std::span<uint64_t> mask) = 0;
+
+  /// Whether a token that was drawn, or that Request::force gives, is turned down. What comes in
+  /// its place is then asked for: FindForced, if nothing is forced yet, and Fill. Asked at most
+  /// once for each place of the answer.
+  virtual bool Refuses(int32_t) { return false; }
 
   /// Takes the next token. False if it may not come here: then nothing is asked any more.
   virtual bool Accept(int32_t token) = 0;
@@ -144,15 +152,14 @@ struct Request {
   std::vector<int64_t> boundaries;
 
   /// Asked before each token is drawn, from within Engine::Step, with the answer so far: an id that
-  /// is taken instead, or nothing. Where something has to be said, such as the end of a reasoning
-  /// that has become too long, it is said so.
+  /// is taken instead, or nothing.
   using Force = std::function<std::optional<int32_t>(std::span<const int32_t> answer)>;
   Force force;
 
   /// Holds the answer to what it says, up to the end of sentence; null: anything may come. It
-  /// serves this request alone. What `force` has said all the same, although it may not come, is
-  /// the end of it. Tokens that it forces are computed together in one step, unless logprobs are
-  /// wanted; the answer is the same.
+  /// serves this request alone. What `force` says although it may not come, and what is not
+  /// refused, is the end of it. Tokens that it forces are computed together in one step, unless
+  /// logprobs are wanted; the answer is the same.
   std::shared_ptr<TokenConstraint> constraint;
 
   /// Called for every token, and at the end, from within Engine::Step.

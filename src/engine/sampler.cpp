@@ -48,20 +48,20 @@ Sampler::Sampler(const SamplingOptions& options, std::span<const int32_t> prompt
 }
 
 int32_t Sampler::Sample(std::span<const float> logits, std::span<const uint64_t> mask) {
-  adjusted_.assign(logits.begin(), logits.end());
-  RemoveOthers(mask, adjusted_);
-  ApplyPenalties(adjusted_);
-  const int32_t id = options_.temperature == 0 ? MostLikely(adjusted_) : Draw(adjusted_);
-  Count(id);
+  const int32_t id = Propose(logits, mask);
+  Take(id);
   return id;
 }
 
-void Sampler::Take(int32_t id) {
-  ++draws_;
-  Count(id);
+int32_t Sampler::Propose(std::span<const float> logits, std::span<const uint64_t> mask) {
+  adjusted_.assign(logits.begin(), logits.end());
+  RemoveOthers(mask, adjusted_);
+  ApplyPenalties(adjusted_);
+  return options_.temperature == 0 ? MostLikely(adjusted_) : Draw(adjusted_);
 }
 
-void Sampler::Count(int32_t id) {
+void Sampler::Take(int32_t id) {
+  ++taken_;
   ++counts_[id];
   if (options_.repetition_penalty != 1) ++seen_[id];
 }
@@ -126,8 +126,8 @@ void Sampler::KeepLikely(std::vector<Candidate>& candidates) const {
   candidates.resize(count);
 }
 
-double Sampler::NextUniform() {
-  return static_cast<double>(MixBits(MixBits(options_.seed) ^ draws_++) >> 11) * 0x1p-53;
+double Sampler::NextUniform() const {
+  return static_cast<double>(MixBits(MixBits(options_.seed) ^ taken_) >> 11) * 0x1p-53;
 }
 
 float LogProbability(std::span<const float> logits, int32_t id) {

@@ -20,8 +20,10 @@ class Sampler {
   /// is finite.
   int32_t Sample(std::span<const float> logits, std::span<const uint64_t> mask = {});
 
-  /// Takes a token that was not drawn as the next one. Draws after it are numbered as if it had
-  /// been.
+  /// What Sample would give. It is not taken yet.
+  int32_t Propose(std::span<const float> logits, std::span<const uint64_t> mask = {});
+
+  /// Takes the next token, drawn or not: draws are numbered by the tokens before them.
   void Take(int32_t id);
 
  private:
@@ -31,17 +33,16 @@ class Sampler {
   };
 
   void ApplyPenalties(std::span<float> logits) const;
-  void Count(int32_t id);
   int32_t Draw(std::span<const float> logits);
   void KeepLikely(std::vector<Candidate>& candidates) const;
-  double NextUniform();
+  double NextUniform() const;
 
   SamplingOptions options_;
   std::unordered_map<int32_t, int32_t> seen_;    // tokens of prompt and answer
   std::unordered_map<int32_t, int32_t> counts_;  // tokens of the answer
   std::vector<float> adjusted_;
   std::vector<Candidate> candidates_;
-  uint64_t draws_ = 0;
+  uint64_t taken_ = 0;
 };
 
 /// log(softmax(logits))[id], in double precision and a fixed order.

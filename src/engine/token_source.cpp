@@ -39,7 +39,7 @@ TokenSource::TokenSource(const Request& request, int32_t end_token,
       sampler_(request.sampling, request.prompt),
       constraint_(request.constraint) {
   if (!constraint_) return;
-  ++statistics_->requests;
+  if (!constraint_->IsFree()) ++statistics_->requests;
   const SecondsCounter counter(&statistics_->seconds);
   FindForced();
 }
@@ -47,22 +47,35 @@ TokenSource::TokenSource(const Request& request, int32_t end_token,
 std::optional<int32_t> TokenSource::Next(std::span<const int32_t> answer,
                                          std::span<const float> logits) {
   std::optional<int32_t> id = request_.force ? request_.force(answer) : std::nullopt;
-  if (!id && is_forced()) {
-    id = forced_.front();
-    ++statistics_->forced_tokens;
-  }
-  if (id) {
-    sampler_.Take(*id);
-  } else {
-    if (!FillMask(std::ssize(logits))) return std::nullopt;
-    id = sampler_.Sample(logits, mask_);
-  }
+  const bool is_open = id || !is_forced();
+  if (!id) id = Choose(logits);
+  if (id && is_open && Refuses(*id)) id = Choose(logits);
+  if (!id) return std::nullopt;
+  sampler_.Take(*id);
   Follow(*id);
   return id;
 }
 
+// What is forced, or else a draw.
+std::optional<int32_t> TokenSource::Choose(std::span<const float> logits) {
+  if (is_forced()) {
+    ++statistics_->forced_tokens;
+    return forced_.front();
+  }
+  if (!FillMask(std::ssize(logits))) return std::nullopt;
+  return sampler_.Propose(logits, mask_);
+}
+
+bool TokenSource::Refuses(int32_t id) {
+  if (!constraint_) return false;
+  const SecondsCounter counter(&statistics_->seconds);
+  if (!constraint_->Refuses(id)) return false;
+  if (!is_forced()) FindForced();
+  return true;
+}
+
 bool TokenSource::FillMask(int64_t vocab_size) {
-  if (!constraint_) {
+  if (!constraint_ || constraint_->IsFree()) {
     mask_.clear();
     return true;
   }

@@ -22,7 +22,8 @@ struct ConstraintStatistics {
 };
 
 /// The tokens of one answer: what Request::force says, else what the constraint leaves no choice
-/// in, else one that the sampler draws from what the constraint allows.
+/// in, else one that the sampler draws from what the constraint allows. The constraint may refuse a
+/// token that it did not force; then there is another one.
 class TokenSource {
  public:
   /// `request` and `statistics` outlive it.
@@ -36,6 +37,8 @@ class TokenSource {
   std::optional<int32_t> Next(std::span<const int32_t> answer, std::span<const float> logits);
 
  private:
+  std::optional<int32_t> Choose(std::span<const float> logits);
+  bool Refuses(int32_t id);
   bool FillMask(int64_t vocab_size);
   void Follow(int32_t id);
   void FindForced();
