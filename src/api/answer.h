@@ -1,8 +1,10 @@
 // What the server knows of an answer, to be told in the words of one API.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -25,7 +27,29 @@ enum class Finish : uint8_t {
   kStopSequence,  ///< a stop string or stop token did
   kLength,        ///< max_tokens
   kContext,       ///< the context is full
+  kRepetition,    ///< it went in circles
 };
+
+/// Whether the model was not at its end.
+constexpr bool IsCut(Finish finish) {
+  return finish == Finish::kLength || finish == Finish::kContext || finish == Finish::kRepetition;
+}
+
+/// Something that goes wrong with models, and what was done about it.
+enum class TurnNote : uint8_t {
+  kEmptyAnswer,      ///< It ended without an answer after its reasoning; it had to go on.
+  kCallInReasoning,  ///< A call began inside the reasoning.
+  kReasoningLoop,    ///< The reasoning went in circles and was ended.
+  kAnswerLoop,       ///< The answer did, and was ended.
+  kThinkingBudget,   ///< The reasoning was ended at its limit.
+  kCutCall,          ///< It was cut inside a call, which is not finished.
+};
+inline constexpr TurnNote kAllTurnNotes[] = {TurnNote::kEmptyAnswer,    TurnNote::kCallInReasoning,
+                                             TurnNote::kReasoningLoop,  TurnNote::kAnswerLoop,
+                                             TurnNote::kThinkingBudget, TurnNote::kCutCall};
+
+/// Its name in answers, metrics and the log.
+std::string_view NameOf(TurnNote note);
 
 /// A token and how likely it was.
 struct Alternative {
@@ -64,6 +88,11 @@ struct Totals {
 struct Ending {
   Finish finish = Finish::kStop;
   std::string stop_sequence{};  ///< kStopSequence: the string that was found; empty for a token
+  std::vector<TurnNote> notes{};
+
+  bool Has(TurnNote note) const {
+    return std::find(notes.begin(), notes.end(), note) != notes.end();
+  }
 };
 
 /// One whole choice.

@@ -56,7 +56,8 @@ class ChatEncoder final : public StreamEncoder {
   std::string Open() override {
     std::string frames;
     for (size_t choice = 0; choice < has_calls_.size(); ++choice) {
-      frames += PrintChunk(static_cast<int>(choice), {{"role", "assistant"}, {"content", ""}}, {});
+      frames += PrintDataEvent(
+          MakeChunk(static_cast<int>(choice), {{"role", "assistant"}, {"content", ""}}, {}));
     }
     return frames;
   }
@@ -69,15 +70,19 @@ class ChatEncoder final : public StreamEncoder {
     std::string frames;
     for (const text::CompletionEvent& event : events) {
       if (event.kind == Kind::kCallEnd) continue;
-      frames += PrintChunk(choice, MakeDelta(choice, event), std::exchange(logprobs, {}));
+      frames +=
+          PrintDataEvent(MakeChunk(choice, MakeDelta(choice, event), std::exchange(logprobs, {})));
     }
-    if (!logprobs.empty()) frames += PrintChunk(choice, OutJson::object(), logprobs);
+    if (!logprobs.empty()) frames += PrintDataEvent(MakeChunk(choice, OutJson::object(), logprobs));
     return frames;
   }
 
   std::string Finish(int choice, const Ending& ending) override {
     const bool has_calls = has_calls_[static_cast<size_t>(choice)];
-    return PrintChunk(choice, OutJson::object(), {}, OpenAiFinishReason(ending.finish, has_calls));
+    OutJson chunk = MakeChunk(choice, OutJson::object(), {});
+    chunk["choices"][0]["finish_reason"] = OpenAiFinishReason(ending, has_calls);
+    AddNotes(ending, &chunk["choices"][0]);
+    return PrintDataEvent(chunk);
   }
 
   std::string Close(const Totals& totals) override {
@@ -117,14 +122,13 @@ class ChatEncoder final : public StreamEncoder {
     }
   }
 
-  std::string PrintChunk(int choice, OutJson delta, std::span<const TokenLogprob> logprobs,
-                         std::string_view finish_reason = {}) const {
+  OutJson MakeChunk(int choice, OutJson delta, std::span<const TokenLogprob> logprobs) const {
     OutJson chunk = MakeHead("chat.completion.chunk", context_);
     OutJson entry = {{"index", choice}, {"delta", std::move(delta)}};
     if (!logprobs.empty()) entry["logprobs"] = MakeChoiceLogprobs(logprobs);
-    entry["finish_reason"] = finish_reason.empty() ? OutJson() : OutJson(finish_reason);
+    entry["finish_reason"] = nullptr;
     chunk["choices"] = OutJson::array({std::move(entry)});
-    return PrintDataEvent(chunk);
+    return chunk;
   }
 
   ResponseContext context_;
@@ -146,7 +150,8 @@ std::string EncodeChatResponse(const Request& request, const ResponseContext& co
         {{"index", index},
          {"message", MakeMessage(answer.completion, context, index)},
          {"logprobs", request.logprobs ? MakeChoiceLogprobs(answer.logprobs) : OutJson()},
-         {"finish_reason", OpenAiFinishReason(answer.ending.finish, has_calls)}});
+         {"finish_reason", OpenAiFinishReason(answer.ending, has_calls)}});
+    AddNotes(answer.ending, &choices.back());
   }
   json["choices"] = std::move(choices);
   json["usage"] = MakeOpenAiUsage(totals.usage);

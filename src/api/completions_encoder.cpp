@@ -35,12 +35,16 @@ OutJson MakeOldLogprobs(std::span<const TokenLogprob> tokens, size_t* offset) {
   return json;
 }
 
-OutJson MakeChoice(int index, std::string_view text, OutJson logprobs,
-                   std::string_view finish_reason) {
-  return {{"index", index},
-          {"text", text},
-          {"logprobs", std::move(logprobs)},
-          {"finish_reason", finish_reason.empty() ? OutJson() : OutJson(finish_reason)}};
+// `ending`: null if there is more to come.
+OutJson MakeChoice(int index, std::string_view text, OutJson logprobs, const Ending* ending) {
+  OutJson choice = {{"index", index},
+                    {"text", text},
+                    {"logprobs", std::move(logprobs)},
+                    {"finish_reason", nullptr}};
+  if (ending == nullptr) return choice;
+  choice["finish_reason"] = OpenAiFinishReason(*ending, false);
+  AddNotes(*ending, &choice);
+  return choice;
 }
 
 class CompletionsEncoder final : public StreamEncoder {
@@ -60,11 +64,11 @@ class CompletionsEncoder final : public StreamEncoder {
     if (text.empty() && logprobs.empty()) return {};
     OutJson told;
     if (!logprobs.empty()) told = MakeOldLogprobs(logprobs, &offsets_[static_cast<size_t>(choice)]);
-    return PrintChunk(MakeChoice(choice, text, std::move(told), {}));
+    return PrintChunk(MakeChoice(choice, text, std::move(told), nullptr));
   }
 
   std::string Finish(int choice, const Ending& ending) override {
-    return PrintChunk(MakeChoice(choice, "", {}, OpenAiFinishReason(ending.finish, false)));
+    return PrintChunk(MakeChoice(choice, "", {}, &ending));
   }
 
   std::string Close(const Totals& totals) override {
@@ -107,8 +111,7 @@ std::string EncodeCompletionsResponse(const ResponseContext& context,
     OutJson logprobs;
     if (!answer.logprobs.empty()) logprobs = MakeOldLogprobs(answer.logprobs, &offset);
     choices.push_back(MakeChoice(static_cast<int>(i), answer.completion.content,
-                                 std::move(logprobs),
-                                 OpenAiFinishReason(answer.ending.finish, false)));
+                                 std::move(logprobs), &answer.ending));
   }
   json["choices"] = std::move(choices);
   json["usage"] = MakeOpenAiUsage(totals.usage);

@@ -24,6 +24,18 @@ inline Totals MakeTestTotals() {
           .timings = {.queue_seconds = 0.5, .prefill_seconds = 2, .decode_seconds = 4}};
 }
 
+inline text::TextEnd TextEndOf(const Ending& ending) {
+  return IsCut(ending.finish) ? text::TextEnd::kCut : text::TextEnd::kWhole;
+}
+
+/// `ending` of an answer that was parsed.
+inline Ending AddCutCall(const text::Completion& completion, Ending ending) {
+  const auto& calls = completion.tool_calls;
+  if (IsCut(ending.finish) && !calls.empty() && !calls.back().is_complete)
+    ending.notes.push_back(TurnNote::kCutCall);
+  return ending;
+}
+
 /// The stream of an answer that arrives in `pieces`. With `beats`, there is silence before each.
 inline std::string PlayStream(const Request& request, const std::vector<std::string>& pieces,
                               const Ending& ending, bool beats) {
@@ -34,8 +46,8 @@ inline std::string PlayStream(const Request& request, const std::vector<std::str
     if (beats) stream += encoder->Heartbeat();
     stream += encoder->Add(0, parser.Feed(piece), {});
   }
-  stream += encoder->Add(0, parser.Finish(), {});
-  stream += encoder->Finish(0, ending);
+  stream += encoder->Add(0, parser.Finish(TextEndOf(ending)), {});
+  stream += encoder->Finish(0, AddCutCall(parser.completion(), ending));
   stream += encoder->Close(MakeTestTotals());
   return stream;
 }
@@ -43,12 +55,12 @@ inline std::string PlayStream(const Request& request, const std::vector<std::str
 /// The body of the same answer without a stream.
 inline OutJson PlayResponse(const Request& request, const std::vector<std::string>& pieces,
                             const Ending& ending) {
-  std::string text;
-  for (const std::string& piece : pieces) text += piece;
+  text::CompletionParser parser({.starts_in_reasoning = request.StartsInReasoning()});
+  for (const std::string& piece : pieces) parser.Feed(piece);
+  parser.Finish(TextEndOf(ending));
   Answer answer;
-  answer.completion =
-      text::ParseCompletion(text, {.starts_in_reasoning = request.StartsInReasoning()});
-  answer.ending = ending;
+  answer.completion = parser.completion();
+  answer.ending = AddCutCall(answer.completion, ending);
   return OutJson::parse(EncodeResponse(request, MakeTestContext(), {&answer, 1}, MakeTestTotals()));
 }
 

@@ -90,9 +90,16 @@ OutJson MakeOpenAiError(const Error& error) {
   return json;
 }
 
-std::string_view OpenAiFinishReason(Finish finish, bool has_calls) {
-  if (finish == Finish::kLength || finish == Finish::kContext) return "length";
-  return has_calls ? "tool_calls" : "stop";
+std::string_view OpenAiFinishReason(const Ending& ending, bool has_calls) {
+  if (IsCut(ending.finish)) return "length";
+  return has_calls && !ending.Has(TurnNote::kCutCall) ? "tool_calls" : "stop";
+}
+
+void AddNotes(const Ending& ending, OutJson* json) {
+  if (ending.notes.empty()) return;
+  OutJson notes = OutJson::array();
+  for (const TurnNote note : ending.notes) notes.push_back(NameOf(note));
+  (*json)["fathom"] = {{"notes", std::move(notes)}};
 }
 
 OutJson MakeOpenAiUsage(const Usage& usage) {

@@ -29,7 +29,10 @@ OutJson MakeNumber(float value);
 OutJson MakeOpenAiError(const Error& error);
 
 /// The word of OpenAI's older APIs for how an answer ended.
-std::string_view OpenAiFinishReason(Finish finish, bool has_calls);
+std::string_view OpenAiFinishReason(const Ending& ending, bool has_calls);
+
+/// Adds what no API has a word for: "fathom": {"notes"}, if there are any.
+void AddNotes(const Ending& ending, OutJson* json);
 
 // Usage. Clients look for cached tokens under the names of the API that they were written for, or
 // of DeepSeek's; so every usage has all of them. Only input_tokens means two things: with Anthropic

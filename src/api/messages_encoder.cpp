@@ -13,9 +13,9 @@ namespace {
 using Kind = text::CompletionEvent::Kind;
 
 std::string_view StopReason(const Ending& ending, bool has_calls) {
-  if (ending.finish == Finish::kLength) return "max_tokens";
   if (ending.finish == Finish::kContext) return "model_context_window_exceeded";
-  if (has_calls) return "tool_use";
+  if (IsCut(ending.finish)) return "max_tokens";
+  if (has_calls && !ending.Has(TurnNote::kCutCall)) return "tool_use";
   return ending.finish == Finish::kStopSequence ? "stop_sequence" : "end_turn";
 }
 
@@ -41,7 +41,8 @@ OutJson MakeToolUse(std::string id, std::string_view name, OutJson input) {
   return {{"type", "tool_use"}, {"id", std::move(id)}, {"name", name}, {"input", std::move(input)}};
 }
 
-// Arguments are JSON, but perhaps with numbers that no double can hold.
+// Arguments are JSON, but perhaps with numbers that no double can hold; those of a call that was
+// cut are not, and no tool can take them for parameters.
 OutJson ParseInput(const std::string& arguments) {
   OutJson input = OutJson::parse(arguments, nullptr, false);
   if (!input.is_discarded()) return input;
@@ -92,12 +93,14 @@ class MessagesEncoder final : public StreamEncoder {
   }
 
   std::string Close(const Totals& totals) override {
-    Tell({{"type", "message_delta"},
-          {"delta",
-           {{"stop_reason", StopReason(ending_, has_calls_)},
-            {"stop_sequence", MakeStopSequence(ending_)}}},
-          {"usage", MakeAnthropicUsage(totals.usage)},
-          {"timings", MakeTimings(totals)}});
+    OutJson delta = {{"type", "message_delta"},
+                     {"delta",
+                      {{"stop_reason", StopReason(ending_, has_calls_)},
+                       {"stop_sequence", MakeStopSequence(ending_)}}},
+                     {"usage", MakeAnthropicUsage(totals.usage)},
+                     {"timings", MakeTimings(totals)}};
+    AddNotes(ending_, &delta);
+    Tell(delta);
     Tell({{"type", "message_stop"}});
     return TakeFrames();
   }
@@ -205,6 +208,7 @@ std::string EncodeMessagesResponse(const ResponseContext& context, const Answer&
   message["stop_sequence"] = MakeStopSequence(answer.ending);
   message["usage"] = MakeAnthropicUsage(totals.usage);
   message["timings"] = MakeTimings(totals);
+  AddNotes(answer.ending, &message);
   return Print(message);
 }
 

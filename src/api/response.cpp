@@ -38,6 +38,24 @@ std::unique_ptr<StreamEncoder> MakeStreamEncoder(const Request& request,
   FATHOM_CHECK(false);
 }
 
+std::string_view NameOf(TurnNote note) {
+  switch (note) {
+    case TurnNote::kEmptyAnswer:
+      return "empty_answer";
+    case TurnNote::kCallInReasoning:
+      return "call_in_reasoning";
+    case TurnNote::kReasoningLoop:
+      return "reasoning_loop";
+    case TurnNote::kAnswerLoop:
+      return "answer_loop";
+    case TurnNote::kThinkingBudget:
+      return "thinking_budget";
+    case TurnNote::kCutCall:
+      return "cut_call";
+  }
+  FATHOM_CHECK(false);
+}
+
 std::string MakeCallId(Dialect dialect, const ResponseContext& context, int choice, size_t call) {
   return fmt::format("{}_{}_{}_{}", dialect == Dialect::kMessages ? "toolu" : "call", context.id,
                      choice, call);

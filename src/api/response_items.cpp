@@ -136,16 +136,17 @@ OutJson ResponseItems::MakeTextPart(std::string_view text, OutJson logprobs) {
           {"logprobs", std::move(logprobs)}};
 }
 
-OutJson ResponseItems::MakeClosedResponse(Finish finish, OutJson output,
+OutJson ResponseItems::MakeClosedResponse(const Ending& ending, OutJson output,
                                           const Totals& totals) const {
   OutJson json = open_;
-  json["status"] = ResponseStatus(finish);
+  json["status"] = ResponseStatus(ending.finish);
   if (json["status"] == "incomplete") {
     json["incomplete_details"] = {{"reason", "max_output_tokens"}};
   }
   json["output"] = std::move(output);
   json["usage"] = MakeResponsesUsage(totals.usage);
   json["timings"] = MakeTimings(totals);
+  AddNotes(ending, &json);
   return json;
 }
 
@@ -160,7 +161,11 @@ OutJson ResponseItems::MakeFailedResponse(const Error& error, OutJson output) co
 }
 
 std::string_view ResponseStatus(Finish finish) {
-  return finish == Finish::kLength || finish == Finish::kContext ? "incomplete" : "completed";
+  return IsCut(finish) ? "incomplete" : "completed";
+}
+
+std::string_view LastCallStatus(const Ending& ending) {
+  return ending.Has(TurnNote::kCutCall) ? "incomplete" : "completed";
 }
 
 }  // namespace fathom::api

@@ -32,7 +32,7 @@ class ResponseItems {
 
   /// The response as it is before its end: "in_progress", without output.
   const OutJson& MakeOpenResponse() const { return open_; }
-  OutJson MakeClosedResponse(Finish finish, OutJson output, const Totals& totals) const;
+  OutJson MakeClosedResponse(const Ending& ending, OutJson output, const Totals& totals) const;
   OutJson MakeFailedResponse(const Error& error, OutJson output) const;
 
  private:
@@ -42,7 +42,8 @@ class ResponseItems {
   OutJson open_;
 };
 
-/// "completed" or "incomplete"
+/// "completed" or "incomplete": of the response, and of its last call.
 std::string_view ResponseStatus(Finish finish);
+std::string_view LastCallStatus(const Ending& ending);
 
 }  // namespace fathom::api

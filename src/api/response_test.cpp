@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <random>
 
 #include "api/exchange_testing.h"
@@ -154,8 +155,6 @@ TEST(StreamEncoder, TellsWhatTheBodyTells) {
     const Request request = MakeRequest(dialect, true);
     for (const char* text : kAnswers) {
       for (const Ending& ending : {Ending{.finish = Finish::kStop}, {.finish = Finish::kLength}}) {
-        // Without a stream, the parser says of each call whether it was cut off.
-        if (dialect == Dialect::kResponses && ending.finish == Finish::kLength) continue;
         OutJson body = KeepOfBody(dialect, PlayResponse(request, {text}, ending));
         for (int round = 0; round < 20; ++round) {
           const std::string stream =
@@ -227,13 +226,108 @@ TEST(StreamEncoder, FailsInTheWordsOfItsApi) {
   EXPECT_THAT(fail(Dialect::kMessages), StartsWith("event: error\ndata: {\"type\":\"error\","));
 }
 
+// Whoever looks at the calls before the reason that it ended cannot take them for whole ones.
 TEST(StreamEncoder, ACallThatIsCutOffIsIncomplete) {
   const std::string text = std::string(kAnswers[1]).substr(0, 140);
+  const std::string told = R"({"a": "\"x\")";
+  const Ending cut{.finish = Finish::kLength};
   const Request responses = MakeRequest(Dialect::kResponses, true);
-  const auto events = ReadStream(PlayStream(responses, {text}, {.finish = Finish::kLength}, false));
+  const auto events = ReadStream(PlayStream(responses, {text}, cut, false));
   EXPECT_EQ(events.back()["type"], "response.incomplete");
-  EXPECT_EQ(events.back()["response"]["output"].back()["status"], "incomplete");
+  const OutJson call = events.back()["response"]["output"].back();
+  EXPECT_EQ(call["status"], "incomplete");
+  EXPECT_EQ(call["arguments"], told);
   EXPECT_EQ(events.back()["response"]["incomplete_details"]["reason"], "max_output_tokens");
+
+  const OutJson chat = PlayResponse(MakeRequest(Dialect::kChat, true), {text}, cut)["choices"][0];
+  EXPECT_EQ(chat["message"]["tool_calls"][0]["function"]["arguments"], told);
+  const OutJson messages = PlayResponse(MakeRequest(Dialect::kMessages, true), {text}, cut);
+  EXPECT_EQ(messages["content"].back()["input"], OutJson({{"arguments", told}}));
+}
+
+// The reason as a body and a stream tell it, in the words of the API.
+std::string ReadReason(Dialect dialect, const std::string& text, const Ending& ending) {
+  const Request request = MakeRequest(dialect, true);
+  const OutJson body = PlayResponse(request, {text}, ending);
+  std::vector<OutJson> events = ReadStream(PlayStream(request, {text}, ending, false));
+  const auto reason_of = [&](const OutJson& json, const char* part) -> std::string {
+    if (dialect != Dialect::kResponses) return json[part];
+    const bool is_whole = json["status"] == "completed";
+    return is_whole ? "completed" : json["incomplete_details"]["reason"].get<std::string>();
+  };
+  OutJson last = events.back();
+  if (dialect == Dialect::kChat || dialect == Dialect::kCompletions) {
+    const auto is_end = [](const OutJson& event) {
+      return event.is_object() && !event["choices"].empty() &&
+             event["choices"][0]["finish_reason"].is_string();
+    };
+    const OutJson end = std::find_if(events.begin(), events.end(), is_end)->at("choices")[0];
+    EXPECT_EQ(end.value("fathom", OutJson()), body["choices"][0].value("fathom", OutJson()));
+    EXPECT_EQ(end["finish_reason"], body["choices"][0]["finish_reason"]);
+    return reason_of(body["choices"][0], "finish_reason");
+  }
+  if (dialect == Dialect::kResponses) {
+    EXPECT_EQ(last["response"].value("fathom", OutJson()), body.value("fathom", OutJson()));
+    EXPECT_EQ(reason_of(last["response"], ""), reason_of(body, ""));
+    return reason_of(body, "");
+  }
+  const OutJson& end = events[events.size() - 2];
+  EXPECT_EQ(end.value("fathom", OutJson()), body.value("fathom", OutJson()));
+  EXPECT_EQ(end["delta"]["stop_reason"], body["stop_reason"]);
+  return reason_of(body, "stop_reason");
+}
+
+TEST(StreamEncoder, TellsWhyItEndedInTheWordsOfEachApi) {
+  const std::string content = "</think>Hi";
+  const std::string call = kAnswers[2];
+  const std::string open_call = std::string(kAnswers[1]).substr(0, 140);
+  struct Row {
+    std::string text;
+    Finish finish;
+    std::string chat, responses, messages;
+  };
+  const Row rows[] = {
+      {content, Finish::kStop, "stop", "completed", "end_turn"},
+      {content, Finish::kStopSequence, "stop", "completed", "stop_sequence"},
+      {content, Finish::kLength, "length", "max_output_tokens", "max_tokens"},
+      {content, Finish::kContext, "length", "max_output_tokens", "model_context_window_exceeded"},
+      {content, Finish::kRepetition, "length", "max_output_tokens", "max_tokens"},
+      {call, Finish::kStop, "tool_calls", "completed", "tool_use"},
+      {call, Finish::kStopSequence, "tool_calls", "completed", "tool_use"},
+      {call, Finish::kLength, "length", "max_output_tokens", "max_tokens"},
+      {call, Finish::kContext, "length", "max_output_tokens", "model_context_window_exceeded"},
+      {call, Finish::kRepetition, "length", "max_output_tokens", "max_tokens"},
+      {open_call, Finish::kStopSequence, "stop", "completed", "stop_sequence"},
+      {open_call, Finish::kLength, "length", "max_output_tokens", "max_tokens"},
+      {open_call, Finish::kContext, "length", "max_output_tokens", "model_context_window_exceeded"},
+      {open_call, Finish::kRepetition, "length", "max_output_tokens", "max_tokens"},
+  };
+  for (const Row& row : rows) {
+    SCOPED_TRACE(row.text + " " + std::to_string(static_cast<int>(row.finish)));
+    Ending ending{.finish = row.finish};
+    if (row.finish == Finish::kRepetition) ending.notes.push_back(TurnNote::kAnswerLoop);
+    if (row.text == open_call && !IsCut(row.finish)) ending.notes.push_back(TurnNote::kCutCall);
+    EXPECT_EQ(ReadReason(Dialect::kChat, row.text, ending), row.chat);
+    EXPECT_EQ(ReadReason(Dialect::kResponses, row.text, ending), row.responses);
+    EXPECT_EQ(ReadReason(Dialect::kMessages, row.text, ending), row.messages);
+    if (row.text == content) {
+      EXPECT_EQ(ReadReason(Dialect::kCompletions, row.text, ending), row.chat);
+    }
+  }
+}
+
+TEST(StreamEncoder, TellsWhatNoApiHasAWordFor) {
+  Ending ending{.finish = Finish::kRepetition};
+  OutJson names = OutJson::array();
+  for (const TurnNote note : kAllTurnNotes) {
+    ending.notes.push_back(note);
+    names.push_back(NameOf(note));
+  }
+  EXPECT_EQ(names.size(), 6u);
+  const OutJson body = PlayResponse(MakeRequest(Dialect::kChat, false), {"a"}, ending);
+  EXPECT_EQ(body["choices"][0]["fathom"]["notes"], names);
+  EXPECT_FALSE(
+      PlayResponse(MakeRequest(Dialect::kChat, false), {"a"}, {})["choices"][0].contains("fathom"));
 }
 
 TEST(StreamEncoder, TellsChoicesApart) {

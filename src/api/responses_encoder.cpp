@@ -37,12 +37,12 @@ class ResponsesEncoder final : public StreamEncoder {
     ending_ = ending;
     // An answer has at least one item.
     if (output_.empty() && part_ == Part::kNone) Enter(Part::kMessage);
-    Leave(ResponseStatus(ending.finish));
+    Leave(part_ == Part::kCall ? LastCallStatus(ending) : ResponseStatus(ending.finish));
     return TakeFrames();
   }
 
   std::string Close(const Totals& totals) override {
-    OutJson response = items_.MakeClosedResponse(ending_.finish, output_, totals);
+    OutJson response = items_.MakeClosedResponse(ending_, output_, totals);
     const bool is_complete = response["status"] == "completed";
     Tell(is_complete ? "response.completed" : "response.incomplete",
          {{"response", std::move(response)}});
@@ -179,22 +179,28 @@ std::string EncodeResponsesResponse(const Request& request, const ResponseContex
                                     const Answer& answer, const Totals& totals) {
   const ResponseItems items(request, context);
   const text::Completion& completion = answer.completion;
-  const std::string_view status = ResponseStatus(answer.ending.finish);
+  const std::string_view last_status = ResponseStatus(answer.ending.finish);
+  const bool has_calls = !completion.tool_calls.empty();
+  const bool has_message =
+      !completion.content.empty() || (!has_calls && completion.reasoning.empty());
   OutJson output = OutJson::array();
   if (!completion.reasoning.empty()) {
-    output.push_back(items.MakeReasoning(output.size(), status, completion.reasoning));
+    const bool is_last = !has_message && !has_calls;
+    output.push_back(items.MakeReasoning(output.size(), is_last ? last_status : "completed",
+                                         completion.reasoning));
   }
-  const bool has_calls = !completion.tool_calls.empty();
-  if (!completion.content.empty() || (!has_calls && output.empty())) {
-    output.push_back(items.MakeMessage(output.size(), status, completion.content,
-                                       MakeLogprobs(answer.logprobs, false)));
+  if (has_message) {
+    output.push_back(items.MakeMessage(output.size(), has_calls ? "completed" : last_status,
+                                       completion.content, MakeLogprobs(answer.logprobs, false)));
   }
   for (size_t i = 0; i < completion.tool_calls.size(); ++i) {
     const text::CompletedCall& call = completion.tool_calls[i];
-    output.push_back(items.MakeCall(output.size(), i, call.is_complete ? "completed" : "incomplete",
+    const bool is_last = i + 1 == completion.tool_calls.size();
+    output.push_back(items.MakeCall(output.size(), i,
+                                    is_last ? LastCallStatus(answer.ending) : "completed",
                                     call.name, call.arguments));
   }
-  return Print(items.MakeClosedResponse(answer.ending.finish, std::move(output), totals));
+  return Print(items.MakeClosedResponse(answer.ending, std::move(output), totals));
 }
 
 std::unique_ptr<StreamEncoder> MakeResponsesEncoder(const Request& request,
