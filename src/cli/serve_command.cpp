@@ -122,6 +122,14 @@ void AddAnswerOptions(CLI::App& app, ServeFlags* flags) {
   AddFlag(app, "--sampling-while-thinking",
           "Let temperature, top_p and penalties count also\nwhile the model thinks",
           &parse->sampling_while_thinking);
+  server::TurnLimits* const turn = &flags->server.turn;
+  AddInteger(app, "--max-thinking-tokens", {1, 1 << 30},
+             "Most tokens of reasoning, whatever a request\nallows (default: no limit)",
+             [turn](int64_t tokens) { turn->thinking_tokens = tokens; });
+  AddInteger(app, "--max-repetition", {0, 1 << 30},
+             "End an answer after so many tokens that repeat one\nanother, a reasoning after a "
+             "quarter of them; 0 lets\nthem go on (default: 4096)",
+             [turn](int64_t tokens) { turn->repetition_tokens = tokens; });
   AddFlag(app, "--no-constrain",
           "Do not hold answers to tools and schemas: take\ncalls as the model spells them",
           [flags] { flags->server.constrain = false; });

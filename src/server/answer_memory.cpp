@@ -9,7 +9,9 @@
 #include <utility>
 
 #include "base/file.h"
+#include "text/json.h"
 #include "text/json_meaning.h"
+#include "text/prompt.h"
 #include "text/protocol_strings.h"
 #include "text/trim.h"
 
@@ -28,6 +30,11 @@ std::string MakeKey(const std::string& place, std::string_view content) {
 
 void AddTokens(std::span<const int32_t> tokens, base::DigestBuilder* digest) {
   digest->Add(std::as_bytes(tokens));
+}
+
+// The arguments of a call that was cut, where an API has room for an object alone.
+std::string WrapArguments(const text::CompletedCall& call) {
+  return text::PrintJson(text::Json(text::Json::Object{{"arguments", text::Json(call.arguments)}}));
 }
 
 // The assistant's messages, in the order of the tokens that open them in the prompt; nothing where
@@ -126,31 +133,62 @@ std::optional<std::vector<int32_t>> AnswerMemory::FindAnswer(const Message& mess
   for (const text::ToolCall& call : message.tool_calls) keys.insert(call.id);
   if (keys.empty()) keys.insert(MakeKey(base::ToHex(place.Finish()), message.content));
   auto answer = Find(std::vector<std::string>(keys.begin(), keys.end()));
-  return answer && Says(*answer, message) ? std::move(answer) : std::nullopt;
+  if (!answer) return std::nullopt;
+  const std::optional<text::CompletionParser> parser = Parse(*answer);
+  const bool is_cut = answer->back() != format_.end;
+  if (!parser || !Agrees(parser->completion(), is_cut, message)) return std::nullopt;
+  return is_cut ? Close(std::move(*answer), parser->cut_end()) : std::move(answer);
+}
+
+std::optional<text::CompletionParser> AnswerMemory::Parse(std::span<const int32_t> answer) const {
+  text::CompletionParser parser({.starts_in_reasoning = answer.front() == format_.think_begin});
+  for (const int32_t id : answer.subspan(1)) {
+    if (!tokenizer_.Has(id)) return std::nullopt;
+    parser.Feed(tokenizer_.BytesOf(id),
+                tokenizer_.IsAdded(id) ? text::Origin::kSpecialToken : text::Origin::kPlainTokens);
+  }
+  const bool is_whole = answer.back() == format_.end;
+  parser.Finish(is_whole ? text::TextEnd::kWhole : text::TextEnd::kCut);
+  return parser;
 }
 
 // Whether the answer says what the message does. What the message lacks beside its calls, the
 // client has dropped.
-bool AnswerMemory::Says(std::span<const int32_t> answer, const Message& message) const {
-  text::CompletionParser parser({.starts_in_reasoning = answer.front() == format_.think_begin});
-  for (const int32_t id : answer.subspan(1)) {
-    if (!tokenizer_.Has(id)) return false;
-    parser.Feed(tokenizer_.BytesOf(id),
-                tokenizer_.IsAdded(id) ? text::Origin::kSpecialToken : text::Origin::kPlainTokens);
-  }
-  parser.Finish();
-  const text::Completion& said = parser.completion();
+bool AnswerMemory::Agrees(const text::Completion& said, bool is_cut, const Message& message) {
   const auto agrees = [](const std::string& text, const std::string& with, bool may_lack) {
     return (may_lack && text::Trim(text).empty()) || text::Trim(text) == text::Trim(with);
   };
-  const auto calls_same = [](const text::ToolCall& call, const text::CompletedCall& with) {
-    return call.name == with.name && with.is_complete &&
-           text::MeansTheSame(call.arguments, with.arguments);
+  const auto calls_same = [is_cut](const text::ToolCall& call, const text::CompletedCall& with) {
+    if (call.name != with.name || !(with.is_complete || is_cut)) return false;
+    return text::MeansTheSame(call.arguments, with.arguments) ||
+           (!with.is_complete && text::MeansTheSame(call.arguments, WrapArguments(with)));
   };
   return agrees(message.reasoning_content, said.reasoning, true) &&
          agrees(message.content, said.content, !said.tool_calls.empty()) &&
          std::equal(message.tool_calls.begin(), message.tool_calls.end(), said.tool_calls.begin(),
                     said.tool_calls.end(), calls_same);
+}
+
+// A turn of what was cut: without a tag that is not whole, and with the ends of what is open.
+// Nothing if a token holds part of that tag and of what is before it.
+std::optional<std::vector<int32_t>> AnswerMemory::Close(std::vector<int32_t> answer,
+                                                        const text::CutEnd& end) const {
+  for (size_t bytes = end.tag_bytes; bytes > 0;) {
+    const size_t length = tokenizer_.BytesOf(answer.back()).size();
+    if (length > bytes) return std::nullopt;
+    bytes -= length;
+    answer.pop_back();
+  }
+  std::string_view tags = end.closing_tags;
+  if (tokenizer_.BytesOf(answer.back()).ends_with('\n') && tags.starts_with('\n'))
+    tags.remove_prefix(1);
+  text::Prompt closing;
+  closing.AppendFormat(tags);
+  const auto tokens = tokenizer_.Encode(closing);
+  if (!tokens.ok()) return std::nullopt;
+  answer.insert(answer.end(), tokens->begin(), tokens->end());
+  answer.push_back(format_.end);
+  return answer;
 }
 
 // The answer as it stands in a prompt that opens it so: without its reasoning, where the format

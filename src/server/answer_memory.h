@@ -43,7 +43,8 @@ class AnswerMemory {
     int32_t opening = 0;                  ///< the last token of its prompt: <think> or </think>
     std::vector<std::string> call_ids{};  ///< of all its calls
     std::string content{};                ///< as the client got it
-    std::vector<int32_t> tokens{};        ///< as they were generated, up to the end of sentence
+    /// As they were generated, up to the end of sentence, or to where a limit cut them.
+    std::vector<int32_t> tokens{};
   };
   /// Fails if the file cannot be written: the answer is then forgotten with the process.
   base::Status Remember(Answer answer);
@@ -62,7 +63,10 @@ class AnswerMemory {
   std::optional<std::vector<int32_t>> Find(std::span<const std::string> keys);
   std::optional<std::vector<int32_t>> FindAnswer(const text::Message& message,
                                                  const base::DigestBuilder& place);
-  bool Says(std::span<const int32_t> answer, const text::Message& message) const;
+  std::optional<text::CompletionParser> Parse(std::span<const int32_t> answer) const;
+  static bool Agrees(const text::Completion& said, bool is_cut, const text::Message& message);
+  std::optional<std::vector<int32_t>> Close(std::vector<int32_t> answer,
+                                            const text::CutEnd& end) const;
   std::vector<int32_t> Fit(std::vector<int32_t> answer, int32_t opening) const;
 
   const text::Tokenizer& tokenizer_;

@@ -36,21 +36,36 @@ ChoicePiece Choice::Read(const engine::TokenEvent& token) {
   return piece;
 }
 
-ChoicePiece Choice::Finish(engine::FinishReason reason) {
+ChoicePiece Choice::Finish(engine::FinishReason reason, std::vector<api::TurnNote> notes) {
+  using enum api::TurnNote;
+  ending_.notes = std::move(notes);
+  ending_.finish = FindFinish(reason);
   ChoicePiece piece;
-  if (!stopped()) {
-    if (request_.dialect == api::Dialect::kCompletions) {
-      AddContent(decoder_.Flush(), &piece);
-    } else {
-      AddEvents(parser_.Finish(), &piece);
-    }
+  if (!stopped()) piece = FinishText();
+  if (stopped()) {
+    ending_.finish = api::Finish::kStopSequence;
+    ending_.stop_sequence = stop_matcher_.found();
   }
-  if (!stopped()) {
-    std::string rest = stop_matcher_.Flush();
-    content_ += rest;
-    if (!rest.empty()) piece.events.push_back({.kind = Kind::kContent, .text = std::move(rest)});
+  if (calls_in_reasoning_ && !ending_.Has(kCallInReasoning))
+    ending_.notes.push_back(kCallInReasoning);
+  const auto& calls = parser_.completion().tool_calls;
+  if (ending_.finish != api::Finish::kStop && !calls.empty() && !calls.back().is_complete)
+    ending_.notes.push_back(kCutCall);
+  return piece;
+}
+
+ChoicePiece Choice::FinishText() {
+  ChoicePiece piece;
+  if (request_.dialect == api::Dialect::kCompletions) {
+    AddContent(decoder_.Flush(), &piece);
+  } else {
+    const bool is_whole = ending_.finish == api::Finish::kStop;
+    AddEvents(parser_.Finish(is_whole ? text::TextEnd::kWhole : text::TextEnd::kCut), &piece);
   }
-  ending_ = MakeEnding(reason);
+  if (stopped()) return piece;
+  std::string rest = stop_matcher_.Flush();
+  content_ += rest;
+  if (!rest.empty()) piece.events.push_back({.kind = Kind::kContent, .text = std::move(rest)});
   return piece;
 }
 
@@ -105,6 +120,7 @@ void Choice::AddEvents(const std::vector<text::CompletionEvent>& events, ChoiceP
       AddContent(event.text, piece);
       continue;
     }
+    if (event.kind == Kind::kCallBegin && parser_.in_reasoning()) calls_in_reasoning_ = true;
     // Content that was held back cannot go on behind a call.
     std::string held = stop_matcher_.Flush();
     content_ += held;
@@ -129,21 +145,21 @@ api::TokenLogprob Choice::MakeLogprob(const engine::TokenEvent& token, bool is_r
   return result;
 }
 
-api::Ending Choice::MakeEnding(engine::FinishReason reason) const {
-  if (stopped()) return {api::Finish::kStopSequence, stop_matcher_.found()};
+api::Finish Choice::FindFinish(engine::FinishReason reason) const {
+  using enum api::Finish;
   switch (reason) {
     case engine::FinishReason::kLength:
-      return {api::Finish::kLength};
+      return kLength;
     case engine::FinishReason::kContext:
-      return {api::Finish::kContext};
+      return kContext;
     case engine::FinishReason::kStop:
-      if (last_token_ != end_token_) return {api::Finish::kStopSequence};
+      if (last_token_ != end_token_) return kStopSequence;
       break;
     case engine::FinishReason::kCancelled:
     case engine::FinishReason::kError:
       break;
   }
-  return {api::Finish::kStop};
+  return ending_.Has(api::TurnNote::kAnswerLoop) ? kRepetition : kStop;
 }
 
 }  // namespace fathom::server

@@ -36,8 +36,8 @@ class Choice {
          bool is_constrained);
 
   ChoicePiece Read(const engine::TokenEvent& token);
-  /// The end. Nothing may be read after it.
-  ChoicePiece Finish(engine::FinishReason reason);
+  /// The end, with what was noted of the turn so far. Nothing may be read after it.
+  ChoicePiece Finish(engine::FinishReason reason, std::vector<api::TurnNote> notes = {});
 
   /// Whether a stop string has ended the content: further tokens count for nothing.
   bool stopped() const { return stop_matcher_.stopped(); }
@@ -59,7 +59,8 @@ class Choice {
   void AddEvents(const std::vector<text::CompletionEvent>& events, ChoicePiece* piece);
   void AddContent(std::string text, ChoicePiece* piece);
   api::TokenLogprob MakeLogprob(const engine::TokenEvent& token, bool is_reasoning) const;
-  api::Ending MakeEnding(engine::FinishReason reason) const;
+  api::Finish FindFinish(engine::FinishReason reason) const;
+  ChoicePiece FinishText();
 
   const api::Request& request_;
   const text::Tokenizer& tokenizer_;
@@ -72,6 +73,7 @@ class Choice {
   std::optional<int32_t> last_token_;
   int64_t tokens_ = 0;
   int64_t reasoning_tokens_ = 0;
+  bool calls_in_reasoning_ = false;
   api::Ending ending_;
 };
 

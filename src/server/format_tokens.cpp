@@ -14,6 +14,7 @@ base::Result<FormatTokens> FindFormatTokens(const text::Tokenizer& tokenizer) {
       {text::kBeginOfSentence, &tokens.begin},  {text::kEndOfSentence, &tokens.end},
       {text::kUserToken, &tokens.user},         {text::kAssistantToken, &tokens.assistant},
       {text::kThinkBegin, &tokens.think_begin}, {text::kThinkEnd, &tokens.think_end},
+      {text::kDsmlMarker, &tokens.dsml},
   };
   for (const auto& [spelling, id] : wanted) {
     const std::optional<int32_t> found = tokenizer.IdOf(spelling);

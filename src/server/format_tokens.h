@@ -15,6 +15,7 @@ struct FormatTokens {
   int32_t assistant = 0;
   int32_t think_begin = 0;
   int32_t think_end = 0;
+  int32_t dsml = 0;  ///< of tags
 };
 
 /// Fails if the tokenizer lacks one, naming its file.

@@ -17,8 +17,8 @@ double SecondsBetween(std::chrono::steady_clock::time_point from,
 }
 
 std::string_view FinishName(const api::Ending& ending) {
-  const bool cut = ending.finish == api::Finish::kLength || ending.finish == api::Finish::kContext;
-  return cut ? "length" : "stop";
+  if (ending.finish == api::Finish::kRepetition) return "repetition";
+  return api::IsCut(ending.finish) ? "length" : "stop";
 }
 
 }  // namespace
@@ -29,11 +29,13 @@ HttpResponse MakeErrorResponse(api::Dialect dialect, const api::Error& error,
           .body = api::EncodeError(dialect, error, request_id)};
 }
 
-GenerationExchange::Run::Run(GenerationExchange& exchange, int index)
+GenerationExchange::Run::Run(GenerationExchange& exchange, int index,
+                             std::shared_ptr<const TurnGuard> turn_guard)
     : owner(exchange),
       number(index),
       choice(exchange.request_, exchange.context_.tokenizer,
-             exchange.context_.engine.info().end_token, exchange.is_constrained_) {}
+             exchange.context_.engine.info().end_token, exchange.is_constrained_),
+      guard(std::move(turn_guard)) {}
 
 GenerationExchange::GenerationExchange(const GenerationContext& context,
                                        PreparedGeneration prepared)
@@ -41,6 +43,7 @@ GenerationExchange::GenerationExchange(const GenerationContext& context,
       request_(std::move(prepared.request)),
       response_(std::move(prepared.response)),
       waiting_(std::move(prepared.runs)),
+      guards_(std::move(prepared.guards)),
       is_constrained_(prepared.is_constrained),
       check_(std::move(prepared.check)),
       place_(std::move(prepared.place)),
@@ -71,7 +74,9 @@ void GenerationExchange::Begin(Reply& reply) {
     reply.Write(encoder_->Open());
   }
   for (engine::Request& request : waiting_) {
-    runs_.push_back(std::make_unique<Run>(*this, static_cast<int>(runs_.size())));
+    const size_t number = runs_.size();
+    runs_.push_back(
+        std::make_unique<Run>(*this, static_cast<int>(number), std::move(guards_[number])));
     runs_.back()->ticket = engine.Submit(std::move(request), *runs_.back());
   }
   waiting_.clear();
@@ -109,9 +114,10 @@ void GenerationExchange::Hear(Run& run, const engine::Completion& completion) {
   }
   if (completion.finish == FinishReason::kCancelled && !run.choice.stopped())
     return Fail({.kind = api::ErrorKind::kUnavailable, .message = "the server is stopping"});
-  Tell(run, run.choice.Finish(completion.finish));
+  Tell(run, run.choice.Finish(completion.finish, run.guard->notes()));
   NoteDone(run, completion);
   CheckSchemas(run);
+  NoteTurn(run);
   Remember(run, completion);
   if (encoder_) reply_->Write(encoder_->Finish(run.number, run.choice.ending()));
   if (--left_ == 0) Finish();
@@ -140,6 +146,15 @@ void GenerationExchange::CheckSchemas(const Run& run) const {
   }
 }
 
+void GenerationExchange::NoteTurn(const Run& run) {
+  for (const api::TurnNote note : run.choice.ending().notes) {
+    context_.metrics.NoteTurn(note);
+    if (!context_.log) continue;
+    context_.log(FormatEvent("turn", fmt::format("\"id\":\"req_{}\",\"choice\":{},\"kind\":\"{}\"",
+                                                 response_.id, run.number, api::NameOf(note))));
+  }
+}
+
 // What went wrong here is for those who run the server; clients are told that it did.
 void GenerationExchange::Log(const std::string& message) const {
   if (context_.log) context_.log(FormatEvent("failure", "\"message\":" + text::QuoteJson(message)));
@@ -151,16 +166,20 @@ void GenerationExchange::Tell(const Run& run, const ChoicePiece& piece) {
   if (!bytes.empty()) reply_->Write(std::move(bytes));
 }
 
-// An answer that did not come to its end may say something else to the parser once one is put
-// there.
+// What comes behind a stop string or a stop token was not told, and without an end of the sentence
+// there is no turn.
 void GenerationExchange::Remember(const Run& run, const engine::Completion& completion) {
-  const bool is_whole = run.choice.ending().finish == api::Finish::kStop && !request_.ignore_end;
-  if (request_.dialect == api::Dialect::kCompletions || !is_whole) return;
+  const api::Ending& ending = run.choice.ending();
+  const bool is_turn = ending.finish != api::Finish::kStopSequence && !request_.ignore_end;
+  if (request_.dialect == api::Dialect::kCompletions || !is_turn) return;
   AnswerMemory::Answer answer{.place = place_, .opening = opening_};
   answer.content = run.choice.content();
   for (size_t call = 0; call < run.choice.calls(); ++call)
     answer.call_ids.push_back(api::MakeCallId(request_.dialect, response_, run.number, call));
   answer.tokens = completion.tokens;
+  // The end that stopped a repetition does not end the call that it was in.
+  const bool has_end = ending.finish == api::Finish::kRepetition;
+  if (has_end && ending.Has(api::TurnNote::kCutCall)) answer.tokens.pop_back();
   const base::Status remembered = context_.answers.Remember(std::move(answer));
   if (!remembered.ok()) Log(remembered.error().message);
 }

@@ -18,6 +18,7 @@
 #include "server/engine_thread.h"
 #include "server/http.h"
 #include "server/metrics.h"
+#include "server/turn_guard.h"
 #include "text/tokenizer.h"
 
 namespace fathom::server {
@@ -36,7 +37,8 @@ struct PreparedGeneration {
   api::Request request;
   api::ResponseContext response{};
   std::vector<engine::Request> runs{};
-  bool is_constrained = false;  ///< whether these have constraints
+  std::vector<std::shared_ptr<const TurnGuard>> guards{};  ///< of these
+  bool is_constrained = false;                             ///< whether tools and formats hold them
   /// What their answers are held against once they are there; null: nothing.
   std::shared_ptr<const constraint::AnswerCheck> check{};
   /// Where the answers stand; see AnswerMemory. Not of completions.
@@ -62,13 +64,14 @@ class GenerationExchange final : public Exchange {
 
   // One choice under way.
   struct Run final : EngineListener {
-    Run(GenerationExchange& owner, int number);
+    Run(GenerationExchange& owner, int number, std::shared_ptr<const TurnGuard> guard);
     void OnToken(const engine::TokenEvent& token) override { owner.Hear(*this, token); }
     void OnDone(const engine::Completion& completion) override { owner.Hear(*this, completion); }
 
     GenerationExchange& owner;
     int number;
     Choice choice;
+    std::shared_ptr<const TurnGuard> guard;  // the engine's until it is done
     EngineThread::Ticket ticket;
     engine::RequestStats stats;
     Clock::time_point last_token{};
@@ -80,6 +83,7 @@ class GenerationExchange final : public Exchange {
   void NoteTime(Run& run);
   void NoteDone(const Run& run, const engine::Completion& completion);
   void CheckSchemas(const Run& run) const;
+  void NoteTurn(const Run& run);
   void Log(const std::string& message) const;
   void Tell(const Run& run, const ChoicePiece& piece);
   void Remember(const Run& run, const engine::Completion& completion);
@@ -91,6 +95,7 @@ class GenerationExchange final : public Exchange {
   api::Request request_;
   api::ResponseContext response_;
   std::vector<engine::Request> waiting_;  // until it begins
+  std::vector<std::shared_ptr<const TurnGuard>> guards_;
   bool is_constrained_;
   std::shared_ptr<const constraint::AnswerCheck> check_;
   std::string place_;

@@ -75,7 +75,8 @@ Metrics::Metrics(std::string model)
       generated_tokens_(kTokenBounds),
       choices_(kChoiceBounds),
       max_tokens_(kTokenBounds) {
-  for (const char* reason : {"stop", "length", "abort", "error"}) finished_[reason] = 0;
+  for (const char* reason : {"stop", "length", "repetition", "abort", "error"})
+    finished_[reason] = 0;
 }
 
 void Metrics::NoteRequest(int64_t prompt_tokens, int64_t choices, int64_t max_tokens) {
@@ -138,6 +139,10 @@ std::string Metrics::Print(const engine::EngineStatistics& engine) const {
             "Calls and contents that broke their schema where no constraint holds it.", &out);
   fmt::format_to(std::back_inserter(out), "fathom:schema_violations_total{{{}}} {}\n", labels_,
                  schema_violations_);
+  PrintHead("fathom:turn_notes_total", "counter", "Choices in which something went wrong.", &out);
+  for (const api::TurnNote note : api::kAllTurnNotes)
+    fmt::format_to(std::back_inserter(out), "fathom:turn_notes_total{{{},kind=\"{}\"}} {}\n",
+                   labels_, api::NameOf(note), turn_notes_[static_cast<size_t>(note)]);
   PrintHttp(&out);
   return out;
 }

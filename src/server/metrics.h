@@ -1,6 +1,8 @@
 // What the server counts, as Prometheus reads it.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <span>
@@ -9,6 +11,7 @@
 #include <tuple>
 #include <vector>
 
+#include "api/answer.h"
 #include "engine/engine.h"
 
 namespace fathom::server {
@@ -32,7 +35,7 @@ class Histogram {
 
 /// A choice that came to its end. Seconds as the engine measured them.
 struct ChoiceRecord {
-  std::string_view finish;  ///< the reason as vLLM names it: stop or length
+  std::string_view finish;  ///< the reason as vLLM names it: stop, length or repetition
   int64_t generated_tokens = 0;
   double queue_seconds = 0;
   double prefill_seconds = 0;
@@ -52,6 +55,7 @@ class Metrics {
   void NoteChoice(const ChoiceRecord& record);
   /// A call or a content that breaks what no constraint holds of its schema.
   void NoteSchemaViolation() { ++schema_violations_; }
+  void NoteTurn(api::TurnNote note) { ++turn_notes_[static_cast<size_t>(note)]; }
   /// A choice that did not come to its end: abort or error.
   void NoteEnd(std::string_view reason) { ++finished_[std::string(reason)]; }
   void NoteHttp(std::string_view handler, std::string_view method, int status, double seconds);
@@ -76,6 +80,7 @@ class Metrics {
   Histogram max_tokens_;
   std::map<std::string, int64_t, std::less<>> finished_;
   int64_t schema_violations_ = 0;
+  std::array<int64_t, std::size(api::kAllTurnNotes)> turn_notes_{};
   std::map<std::tuple<std::string, std::string, int>, int64_t> http_;
   std::map<std::string, Histogram, std::less<>> http_seconds_;
 };

@@ -28,14 +28,14 @@ uint64_t DrawSeed() {
   return generator();
 }
 
-// Has the reasoning end once it has `budget` tokens. What the model says then is its own.
-engine::Request::Force LimitReasoning(int64_t budget, int32_t think_end) {
-  return [=](std::span<const int32_t> answer) -> std::optional<int32_t> {
-    if (std::ssize(answer) != budget) return std::nullopt;
-    const bool ended = std::find(answer.begin(), answer.end(), think_end) != answer.end();
-    return ended ? std::nullopt : std::optional(think_end);
-  };
+bool CanCall(const text::Conversation& conversation) {
+  return !conversation.tools.empty() ||
+         std::ranges::any_of(conversation.messages,
+                             [](const text::Message& message) { return !message.tools.empty(); });
 }
+
+// The lower of two limits, of which negative ones are none.
+int64_t LowerLimit(int64_t a, int64_t b) { return a < 0 || (b >= 0 && b < a) ? b : a; }
 
 }  // namespace
 
@@ -108,6 +108,7 @@ ModelRoutes::Outcome<PreparedGeneration> ModelRoutes::PrepareGeneration(
   }
   const base::Status constrained = Constrain(&prepared);
   if (!constrained.ok()) return api::MakeRequestError(constrained.error());
+  Guard(&prepared);
   return prepared;
 }
 
@@ -120,6 +121,22 @@ base::Status ModelRoutes::Constrain(PreparedGeneration* prepared) const {
   prepared->is_constrained = true;
   prepared->check = {constraints, &constraints->check()};
   return {};
+}
+
+void ModelRoutes::Guard(PreparedGeneration* prepared) const {
+  const api::Request& request = prepared->request;
+  const TurnRules rules = {.starts_in_reasoning = request.StartsInReasoning(),
+                           .may_call = CanCall(request.conversation),
+                           .ends = !request.ignore_end,
+                           .thinking_tokens = LowerLimit(request.thinking_budget.value_or(-1),
+                                                         options_.turn.thinking_tokens),
+                           .repetition_tokens = options_.turn.repetition_tokens};
+  for (engine::Request& run : prepared->runs) {
+    auto guard =
+        std::make_shared<TurnGuard>(rules, format_, *tokenizer_, std::move(run.constraint));
+    prepared->guards.push_back(guard);
+    run.constraint = std::move(guard);
+  }
 }
 
 // Stop strings are the exchange's matter, see Choice.
@@ -137,11 +154,7 @@ engine::Request ModelRoutes::MakeRun(const api::Request& request, const PromptTo
   run.top_logprobs = request.top_logprobs;
   // A lower number goes first with clients, a higher one with the engine.
   run.priority = request.priority == INT32_MIN ? INT32_MAX : -request.priority;
-  if (request.thinking_budget && request.StartsInReasoning())
-    run.force = LimitReasoning(*request.thinking_budget, format_.think_end);
-  if (options_.script) {
-    if (auto force = options_.script(prompt.tokens)) run.force = std::move(force);
-  }
+  if (options_.script) run.force = options_.script(prompt.tokens);
   return run;
 }
 

@@ -56,6 +56,7 @@ class ModelRoutes {
   Outcome<PreparedGeneration> PrepareGeneration(const HttpRequest& request,
                                                 api::Dialect dialect) const;
   base::Status Constrain(PreparedGeneration* prepared) const;
+  void Guard(PreparedGeneration* prepared) const;
   engine::Request MakeRun(const api::Request& request, const PromptTokens& prompt,
                           uint64_t seed) const;
   Outcome<std::string> TokenizeBody(std::string_view body) const;

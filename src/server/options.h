@@ -38,6 +38,12 @@ struct AccessOptions {
   std::vector<std::string> allowed_origins{};
 };
 
+/// What no turn may do, whatever its request says; see TurnGuard.
+struct TurnLimits {
+  int64_t thinking_tokens = -1;      ///< most tokens of reasoning; negative: no limit
+  int64_t repetition_tokens = 4096;  ///< most that repeat one another; 0: no limit
+};
+
 struct ServerOptions {
   HttpOptions http{};
   AccessOptions access{};
@@ -49,6 +55,7 @@ struct ServerOptions {
   /// Whether answers are held to tools that are there and to schemas. Without it calls are what the
   /// parser makes of the text.
   bool constrain = true;
+  TurnLimits turn{};
   /// How long requests that are under way may go on once the server is told to stop.
   double drain_seconds = 20;
   /// Takes one line of the log, a JSON object. From any thread.

@@ -34,6 +34,7 @@ base::Result<ScriptedAnswer> ReadAnswer(const text::Field& field) {
   FATHOM_ASSIGN(answer.reasoning, text::ReadOptionalText(field.Member("reasoning")));
   FATHOM_ASSIGN(answer.content, text::ReadOptionalText(field.Member("content")));
   FATHOM_ASSIGN(answer.calls, ReadCalls(field.Member("calls")));
+  FATHOM_ASSIGN(answer.raw, text::ReadOptionalText(field.Member("raw")));
   FATHOM_ASSIGN(const auto first, text::ReadOptionalNumber(field.Member("first_delay")));
   FATHOM_ASSIGN(const auto other, text::ReadOptionalNumber(field.Member("delay")));
   answer.first_delay = first.value_or(0);
@@ -87,6 +88,10 @@ std::string Script::ReadLastTurn(const std::vector<int32_t>& prompt) const {
 
 std::vector<int32_t> Script::Encode(const ScriptedAnswer& answer, bool thinks) const {
   text::Prompt prompt;
+  if (!answer.raw.empty()) {
+    prompt.AppendFormat(answer.raw);
+    return *tokenizer_->Encode(prompt);
+  }
   if (thinks) {
     prompt.AppendPlain(answer.reasoning);
     prompt.AppendFormat(text::kThinkEnd);

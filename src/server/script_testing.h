@@ -17,6 +17,9 @@ struct ScriptedAnswer {
   std::string reasoning{};
   std::string content{};
   std::vector<text::ToolCall> calls{};
+  /// Instead of these, if not empty: what it says, tokens of the format where it spells them. It
+  /// has no end of its own, and a token in the place of one that the server refused is left out.
+  std::string raw{};
   double first_delay = 0;  ///< seconds that the engine stands still before the first token
   double delay = 0;        ///< before each other one
 };
@@ -26,7 +29,7 @@ class Script {
   /// Of several answers that apply, the first one counts. Throws if the model has no tokenizer.
   Script(std::vector<ScriptedAnswer> answers, const std::string& model_directory);
 
-  /// Reads a JSON list of {"when", "reasoning", "content", "calls": [{"name", "arguments"}],
+  /// Reads a JSON list of {"when", "reasoning", "content", "calls": [{"name", "arguments"}], "raw",
   /// "first_delay", "delay"}, all but "when" optional.
   static base::Result<std::vector<ScriptedAnswer>> Load(const std::string& path);
 
