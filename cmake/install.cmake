@@ -1,4 +1,4 @@
-# The library as others see it: one archive, two headers, and a package that find_package finds.
+# The library as others see it: one archive, three headers, and a package that find_package finds.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
@@ -24,7 +24,7 @@ install(TARGETS fathom_library EXPORT fathom-targets COMPONENT development)
 install(EXPORT fathom-targets NAMESPACE fathom:: DESTINATION ${package_dir} COMPONENT development)
 install(FILES cmake/fathom-config.cmake ${CMAKE_CURRENT_BINARY_DIR}/fathom-config-version.cmake
   DESTINATION ${package_dir} COMPONENT development)
-install(FILES src/engine/engine.h src/engine/request.h
+install(FILES src/engine/engine.h src/engine/observer.h src/engine/request.h
   DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/fathom COMPONENT development)
 install(FILES LICENSE NOTICE DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT licence)
 

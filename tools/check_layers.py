@@ -26,6 +26,7 @@ LEVELS = {
     "constraint": 7,
     "train": 6,
     "measure": 7,
+    "trace": 7,
     "evaluate": 7,
     "server": 8,
     "cli": 9,
@@ -33,7 +34,7 @@ LEVELS = {
 }
 
 # What `cmake --install` copies: they include one another by bare name, and no room.
-PUBLIC_HEADERS = {"src/engine/engine.h", "src/engine/request.h"}
+PUBLIC_HEADERS = {"src/engine/engine.h", "src/engine/observer.h", "src/engine/request.h"}
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.MULTILINE)
 ROOM = re.compile(r"fathom_room\(\s*(\w+)(.*?)\)", re.DOTALL)

@@ -10,6 +10,7 @@
 #include "base/cores.h"
 #include "engine/generation.h"
 #include "engine/kv_memory.h"
+#include "engine/observer.h"
 #include "engine/scheduler.h"
 #include "engine/session.h"
 #include "engine/validate.h"
@@ -67,9 +68,9 @@ class LocalEngine final : public Engine {
                    std::string* error) override;
   std::optional<Session> LoadSession(const std::string& path, std::string* error) override;
   Submission Submit(Request request) override;
-  void Cancel(int64_t request) override { scheduler_.Cancel(request); }
+  void Cancel(int64_t request) override;
   bool Step() override;
-  void Park() override { memory_.Park(); }
+  void Park() override;
   EngineStatistics statistics() const override;
   std::vector<RequestStatus> requests() const override { return scheduler_.ListRequests(); }
 
@@ -82,9 +83,11 @@ class LocalEngine final : public Engine {
   base::Result<base::Digest> Fingerprint();
   base::Status CheckMemory() const;
   base::Status OpenFiles(const EngineOptions& options);
+  base::Status TellOpened(const EngineOptions& options);
   bool Compute(const std::vector<Scheduler::Piece>& pieces);
   void Sample(const std::vector<Scheduler::Piece>& pieces);
 
+  EngineObserver& observer_;
   EngineInfo info_;
   model::ModelConfig config_;
   std::unique_ptr<base::ThreadPool> pool_;
@@ -142,31 +145,34 @@ base::Result<std::unique_ptr<LocalEngine>> LocalEngine::Open(const std::string& 
                                                       std::move(tokenizer), *kernels));
   if (!options.kv_directory.empty()) FATHOM_TRY(engine->OpenFiles(options));
   FATHOM_TRY(engine->CheckMemory());
+  if (options.observer != nullptr) FATHOM_TRY(engine->TellOpened(options));
   return engine;
 }
 
-KvMemory MakeMemory(const model::Model& model, uint64_t limit_bytes) {
+KvMemory MakeMemory(const model::Model& model, uint64_t limit_bytes, EngineObserver& observer) {
   auto meter = std::make_shared<kv::MemoryMeter>();
   kv::SequenceCache empty = model.NewSequence(meter);
-  return KvMemory(static_cast<int64_t>(limit_bytes), std::move(meter), std::move(empty));
+  return KvMemory(static_cast<int64_t>(limit_bytes), std::move(meter), std::move(empty), observer);
 }
 
 LocalEngine::LocalEngine(EngineInfo info, const EngineOptions& options, model::ModelConfig config,
                          std::unique_ptr<base::ThreadPool> pool, model::LoadedWeights weights,
                          std::optional<text::Tokenizer> tokenizer,
                          const kernels::KernelTable& kernels)
-    : info_(std::move(info)),
+    : observer_(options.observer != nullptr ? *options.observer : EngineObserver::Nobody()),
+      info_(std::move(info)),
       config_(std::move(config)),
       pool_(std::move(pool)),
       weights_(std::move(weights)),
       tokenizer_(std::move(tokenizer)),
       model_(std::make_unique<model::Model>(config_, weights_.weights(), kernels, *pool_,
                                             options.batch_tokens)),
-      memory_(MakeMemory(*model_, options.kv_memory)),
+      memory_(MakeMemory(*model_, options.kv_memory, observer_)),
       context_{.tokenizer = tokenizer_ ? &*tokenizer_ : nullptr,
                .experts = options.expert_memory > 0 ? &weights_.experts() : nullptr,
                .memory = &memory_,
                .constraints = &constraints_,
+               .observer = &observer_,
                .context = info_.context,
                .end_token = info_.end_token},
       scheduler_({.batch_tokens = options.batch_tokens,
@@ -182,9 +188,19 @@ base::Status LocalEngine::OpenFiles(const EngineOptions& options) {
   FATHOM_ASSIGN(auto files, kv::PrefixFiles::Open({.directory = info_.kv_directory,
                                                    .limit_bytes = kv_disk_,
                                                    .model = {fingerprint, config_.vocab_size},
-                                                   .log = options.on_log},
+                                                   .log = options.on_log,
+                                                   .await_written = options.await_written},
                                                   memory_.NewCache()));
   memory_.UseFiles(std::move(files));
+  return {};
+}
+
+base::Status LocalEngine::TellOpened(const EngineOptions& options) {
+  FATHOM_ASSIGN(const base::Digest fingerprint, Fingerprint());
+  observer_.OnEvent(EngineOpened{.info = info_,
+                                 .options = options,
+                                 .fingerprint = base::ToHex(fingerprint),
+                                 .files = memory_.file_statistics().files});
   return {};
 }
 
@@ -247,6 +263,7 @@ Submission LocalEngine::Submit(Request request) {
             .retry_seconds = scheduler_.EstimateWait()};
   if (request.sequence) CutToPrompt(*request.sequence, request.prompt);
   const int64_t number = next_number_++;
+  observer_.OnEvent(RequestTaken{number, request});
   scheduler_.Add(std::make_unique<Generation>(number, std::move(request), context_));
   return {.number = number};
 }
@@ -291,7 +308,17 @@ std::optional<Session> LocalEngine::LoadSession(const std::string& path, std::st
       error);
 }
 
+void LocalEngine::Cancel(int64_t request) {
+  if (scheduler_.Cancel(request)) observer_.OnEvent(RequestCancelled{request});
+}
+
+void LocalEngine::Park() {
+  observer_.OnEvent(ParkBegun{});
+  memory_.Park();
+}
+
 bool LocalEngine::Step() {
+  observer_.OnEvent(StepBegun{});
   scheduler_.ReportFinished();
   const std::vector<Scheduler::Piece> pieces = scheduler_.Plan();
   if (!pieces.empty() && Compute(pieces)) {

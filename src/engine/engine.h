@@ -26,6 +26,8 @@
 
 namespace fathom::engine {
 
+class EngineObserver;
+
 struct EngineOptions {
   /// Threads that compute; 0: one for each core this process may use.
   int threads = 0;
@@ -59,6 +61,13 @@ struct EngineOptions {
   /// Called with one line if such a file cannot be written or read, from within Open, Step and
   /// Park.
   std::function<void(std::string_view line)> on_log{};
+  /// Hears of every request, token and decision of the cache (observer.h); null: nobody. Outlives
+  /// the engine.
+  EngineObserver* observer = nullptr;
+  /// To repeat what an observer heard: for how many files to wait, and to take note of, when the
+  /// engine looks for the n-th time, counted from 1, for files that were written
+  /// (CacheDecision::look). Empty: those that are there then.
+  std::function<int64_t(int64_t look)> await_written{};
   /// Keeps each further thread on a core of its own; the first core is left to the caller's.
   bool pin_threads = false;
   /// Spreads weights and caches over all memory nodes.

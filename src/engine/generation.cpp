@@ -41,8 +41,8 @@ void Generation::Admit(kv::PrefixCache::Item prefix) {
 
 void Generation::Begin() {
   FATHOM_CHECK(admitted_ && !begun());
-  sequence_ =
-      brings_sequence() ? request_.sequence : context_.memory->BeginSequence(request_.prompt);
+  sequence_ = brings_sequence() ? request_.sequence
+                                : context_.memory->BeginSequence(number_, request_.prompt);
   prefix_ = nullptr;
   completion_.stats.cached_tokens = sequence_->length();
 }
@@ -80,7 +80,7 @@ void Generation::Remember(int64_t back) {
   if (request_.sequence) {
     sequence_->Remember(back);
   } else {
-    context_.memory->KeepPrefix(*sequence_, back);
+    context_.memory->KeepPrefix(number_, *sequence_, back);
   }
 }
 
@@ -92,10 +92,11 @@ void Generation::Sample(std::span<const float> logits) {
 }
 
 void Generation::AddNext(std::span<const float> logits) {
-  const std::optional<int32_t> id = source_.Next(completion_.tokens, logits);
-  if (!id) return Fail("constraint: no token may come next");
+  const std::optional<NextToken> next = source_.Next(completion_.tokens, logits);
+  if (!next) return Fail("constraint: no token may come next");
+  context_.observer->OnEvent(TokenTaken{number_, next->id, next->origin});
   TokenEvent event;
-  event.id = *id;
+  event.id = next->id;
   if (request_.logprobs) event.logprob = LogProbability(logits, event.id);
   if (request_.top_logprobs > 0) event.alternatives = TopLogprobs(logits, request_.top_logprobs);
   completion_.tokens.push_back(event.id);
@@ -183,6 +184,7 @@ void Generation::Report() {
         took.uses, took.reads, static_cast<int64_t>(took.bytes_read), took.wait_seconds};
   }
   if (begun()) Remember(0);
+  context_.observer->OnEvent(RequestDone{number_, completion_.finish});
   sequence_ = nullptr;
   // The callback may already ask for more of the same sequence.
   if (request_.sequence) std::exchange(request_.sequence, nullptr)->busy = false;

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "engine/kv_memory.h"
+#include "engine/observer.h"
 #include "engine/prompt_stops.h"
 #include "engine/request.h"
 #include "engine/sequence.h"
@@ -25,6 +26,7 @@ struct GenerationContext {
   const model::ExpertSource* experts = nullptr;  ///< if experts are read: asked what that took
   KvMemory* memory = nullptr;                    ///< where prefixes are kept
   ConstraintStatistics* constraints = nullptr;   ///< what all constraints took
+  EngineObserver* observer = nullptr;            ///< hears of every request
   int64_t context = 0;                           ///< longest sequence
   int32_t end_token = 0;
 };

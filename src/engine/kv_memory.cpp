@@ -4,6 +4,33 @@
 #include <vector>
 
 namespace fathom::engine {
+namespace {
+
+using Kind = CacheDecision::Kind;
+
+Kind KindOf(kv::FileEvent::Kind kind) {
+  switch (kind) {
+    case kv::FileEvent::Kind::kWritten:
+      return Kind::kWritten;
+    case kv::FileEvent::Kind::kRemoved:
+      return Kind::kRemoved;
+    case kv::FileEvent::Kind::kFailed:
+      break;
+  }
+  return Kind::kFailed;
+}
+
+}  // namespace
+
+void KvMemory::UseFiles(std::unique_ptr<kv::PrefixFiles> files) {
+  files_ = std::move(files);
+  files_->Observe([this](const kv::FileEvent& event) {
+    observer_.OnEvent(CacheDecision{.kind = KindOf(event.kind),
+                                    .tokens = event.tokens,
+                                    .bytes = event.bytes,
+                                    .look = event.look});
+  });
+}
 
 void KvMemory::SetPromised(int64_t bytes) {
   if (files_) files_->TakeDone(false);
@@ -13,8 +40,10 @@ void KvMemory::SetPromised(int64_t bytes) {
 
 bool KvMemory::MakeRoom(int64_t bytes, Pending pending) {
   while (!Fits(bytes)) {
-    if (prefixes_.EvictLeast()) {
+    if (const kv::PrefixCache::Item evicted = prefixes_.EvictLeast()) {
       ++statistics_.evictions;
+      observer_.OnEvent(CacheDecision{
+          .kind = Kind::kEvicted, .position = evicted->number, .tokens = evicted->length()});
     } else if (pending == Pending::kAwait && files_ && files_->pending() > 0) {
       files_->TakeDone(true);
     } else {
@@ -28,16 +57,23 @@ kv::PrefixCache::Item KvMemory::FindPrefix(std::span<const int32_t> prompt) {
   return prefixes_.Find(prompt.first(prompt.size() - 1));
 }
 
-std::shared_ptr<Sequence> KvMemory::BeginSequence(std::span<const int32_t> prompt) {
+std::shared_ptr<Sequence> KvMemory::BeginSequence(int64_t request,
+                                                  std::span<const int32_t> prompt) {
   if (!keeps_prefixes()) return std::make_shared<Sequence>(NewCache());
   statistics_.query_tokens += std::ssize(prompt);
   const kv::PrefixCache::Item prefix = prefixes_.Use(prompt.first(prompt.size() - 1));
   const int64_t held = prefix == nullptr ? 0 : prefix->length();
+  observer_.OnEvent(CacheDecision{.kind = Kind::kFound,
+                                  .request = request,
+                                  .position = prefix == nullptr ? 0 : prefix->number,
+                                  .tokens = held});
   if (auto read = ReadPrefix(prompt, held)) {
     statistics_.hit_tokens += read->length();
     ++statistics_.file_hits;
     statistics_.file_hit_tokens += read->length() - held;
-    KeepPrefix(*read, 0);
+    observer_.OnEvent(
+        CacheDecision{.kind = Kind::kRead, .request = request, .tokens = read->length()});
+    KeepPrefix(request, *read, 0);
     return std::make_shared<Sequence>(std::move(*read));
   }
   auto sequence = std::make_shared<Sequence>(NewCache());
@@ -63,7 +99,7 @@ std::optional<Sequence> KvMemory::ReadPrefix(std::span<const int32_t> prompt, in
   return sequence;
 }
 
-void KvMemory::KeepPrefix(const Sequence& sequence, int64_t back) {
+void KvMemory::KeepPrefix(int64_t request, const Sequence& sequence, int64_t back) {
   if (!keeps_prefixes() || sequence.length() <= back) return;
   const auto tokens =
       std::span(sequence.tokens).first(static_cast<size_t>(sequence.length() - back));
@@ -72,6 +108,11 @@ void KvMemory::KeepPrefix(const Sequence& sequence, int64_t back) {
   if (!MakeRoom(sequence.cache.SnapshotBytes(std::ssize(tokens), sequence.cache.mtp_length())))
     return;
   kv::Position position = sequence.cache.TakePosition(back);
+  position.number = next_position_++;
+  observer_.OnEvent(CacheDecision{.kind = Kind::kKept,
+                                  .request = request,
+                                  .position = position.number,
+                                  .tokens = position.length()});
   WriteFile(tokens, position, false);
   prefixes_.Add(tokens, std::move(position));
 }
@@ -82,7 +123,9 @@ void KvMemory::WriteFile(std::span<const int32_t> tokens, const kv::Position& po
   if (!MakeRoom(empty_.FixedBytes() + empty_.SpareBytes())) return;
   kv::SequenceCache cache = NewCache();
   cache.GoTo(position);
-  files_->Write(tokens, std::move(cache), position.snapshot);
+  if (!files_->Write(tokens, std::move(cache), position.snapshot)) return;
+  observer_.OnEvent(CacheDecision{
+      .kind = Kind::kQueued, .position = position.number, .tokens = position.length()});
 }
 
 void KvMemory::Park() {

@@ -8,6 +8,7 @@
 #include <span>
 #include <utility>
 
+#include "engine/observer.h"
 #include "engine/sequence.h"
 #include "kv/memory_meter.h"
 #include "kv/prefix_cache.h"
@@ -29,12 +30,17 @@ class KvMemory {
   };
 
   /// `empty`, a sequence of the model that `meter` counts, is what others are made from.
-  /// `limit_bytes` 0: there is no limit, and no prefix is kept.
-  KvMemory(int64_t limit_bytes, std::shared_ptr<kv::MemoryMeter> meter, kv::SequenceCache empty)
-      : limit_bytes_(limit_bytes), meter_(std::move(meter)), empty_(std::move(empty)) {}
+  /// `limit_bytes` 0: there is no limit, and no prefix is kept. `observer`, which outlives it,
+  /// hears of all decisions.
+  KvMemory(int64_t limit_bytes, std::shared_ptr<kv::MemoryMeter> meter, kv::SequenceCache empty,
+           EngineObserver& observer)
+      : limit_bytes_(limit_bytes),
+        meter_(std::move(meter)),
+        empty_(std::move(empty)),
+        observer_(observer) {}
 
   /// Has files keep what memory gives up, and what outlives the process.
-  void UseFiles(std::unique_ptr<kv::PrefixFiles> files) { files_ = std::move(files); }
+  void UseFiles(std::unique_ptr<kv::PrefixFiles> files);
 
   int64_t limit_bytes() const { return limit_bytes_; }
   int64_t bytes() const { return meter_->bytes(); }
@@ -75,11 +81,13 @@ class KvMemory {
   /// The longest prefix of the prompt that is kept in memory, at most all but its last token, whose
   /// logits somebody wants; or null. What is held is not given up.
   kv::PrefixCache::Item FindPrefix(std::span<const int32_t> prompt);
-  /// A sequence that begins with that prefix, or with a longer one from a file.
-  std::shared_ptr<Sequence> BeginSequence(std::span<const int32_t> prompt);
+  /// A sequence of the request of that number, which begins with that prefix, or with a longer one
+  /// from a file.
+  std::shared_ptr<Sequence> BeginSequence(int64_t request, std::span<const int32_t> prompt);
 
-  /// Keeps the position of `sequence`, or with `back` 1 the one before, if there is room.
-  void KeepPrefix(const Sequence& sequence, int64_t back);
+  /// Keeps the position of the request's sequence, or with `back` 1 the one before, if there is
+  /// room.
+  void KeepPrefix(int64_t request, const Sequence& sequence, int64_t back);
 
   /// Writes the ends of all conversations in memory to files, and waits until they are there.
   void Park();
@@ -93,7 +101,9 @@ class KvMemory {
   std::shared_ptr<kv::MemoryMeter> meter_;
   kv::SequenceCache empty_;
   kv::PrefixCache prefixes_;
+  EngineObserver& observer_;
   std::unique_ptr<kv::PrefixFiles> files_;  // null: there are none
+  int64_t next_position_ = 1;
   Statistics statistics_;
 };
 

@@ -46,11 +46,15 @@ void Scheduler::Add(std::unique_ptr<Generation> generation) {
   waiting_.insert(behind, {.generation = std::move(generation)});
 }
 
-void Scheduler::Cancel(int64_t number) {
-  for (auto* entries : {&running_, &waiting_})
-    for (Entry& entry : *entries)
-      if (entry.generation->number() == number && !entry.generation->finished())
-        entry.generation->Cancel();
+bool Scheduler::Cancel(int64_t number) {
+  for (auto* entries : {&running_, &waiting_}) {
+    for (Entry& entry : *entries) {
+      if (entry.generation->number() != number || entry.generation->finished()) continue;
+      entry.generation->Cancel();
+      return true;
+    }
+  }
+  return false;
 }
 
 std::vector<Scheduler::Piece> Scheduler::Plan() {

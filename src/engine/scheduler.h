@@ -57,7 +57,8 @@ class Scheduler {
   double EstimateWait() const;
 
   void Add(std::unique_ptr<Generation> generation);
-  void Cancel(int64_t number);
+  /// Returns whether there is such a request, and it was not over.
+  bool Cancel(int64_t number);
 
   /// Admits what fits, and plans a step; no pieces if there is nothing to compute.
   std::vector<Piece> Plan();

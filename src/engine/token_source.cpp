@@ -44,26 +44,26 @@ TokenSource::TokenSource(const Request& request, int32_t end_token,
   FindForced();
 }
 
-std::optional<int32_t> TokenSource::Next(std::span<const int32_t> answer,
-                                         std::span<const float> logits) {
-  std::optional<int32_t> id = request_.force ? request_.force(answer) : std::nullopt;
-  const bool is_open = id || !is_forced();
-  if (!id) id = Choose(logits);
-  if (id && is_open && Refuses(*id)) id = Choose(logits);
-  if (!id) return std::nullopt;
-  sampler_.Take(*id);
-  Follow(*id);
-  return id;
+std::optional<NextToken> TokenSource::Next(std::span<const int32_t> answer,
+                                           std::span<const float> logits) {
+  const auto said = request_.force ? request_.force(answer) : std::nullopt;
+  const bool is_open = said || !is_forced();
+  std::optional<NextToken> next = said ? NextToken{*said, TokenOrigin::kSaid} : Choose(logits);
+  if (next && is_open && Refuses(next->id)) next = Choose(logits);
+  if (!next) return std::nullopt;
+  sampler_.Take(next->id);
+  Follow(next->id);
+  return next;
 }
 
 // What is forced, or else a draw.
-std::optional<int32_t> TokenSource::Choose(std::span<const float> logits) {
+std::optional<NextToken> TokenSource::Choose(std::span<const float> logits) {
   if (is_forced()) {
     ++statistics_->forced_tokens;
-    return forced_.front();
+    return NextToken{forced_.front(), TokenOrigin::kForced};
   }
   if (!FillMask(std::ssize(logits))) return std::nullopt;
-  return sampler_.Propose(logits, mask_);
+  return NextToken{sampler_.Propose(logits, mask_), TokenOrigin::kDrawn};
 }
 
 bool TokenSource::Refuses(int32_t id) {

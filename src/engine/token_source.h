@@ -8,6 +8,7 @@
 #include <span>
 #include <vector>
 
+#include "engine/observer.h"
 #include "engine/request.h"
 #include "engine/sampler.h"
 
@@ -19,6 +20,11 @@ struct ConstraintStatistics {
   int64_t forced_tokens = 0;
   int64_t masks = 0;
   double seconds = 0;
+};
+
+struct NextToken {
+  int32_t id = 0;
+  TokenOrigin origin = TokenOrigin::kDrawn;
 };
 
 /// The tokens of one answer: what Request::force says, else what the constraint leaves no choice
@@ -34,10 +40,10 @@ class TokenSource {
 
   /// The token after `answer`, for the logits there. Nothing if the constraint allows none of the
   /// vocabulary. REQUIRES: logits, unless is_forced().
-  std::optional<int32_t> Next(std::span<const int32_t> answer, std::span<const float> logits);
+  std::optional<NextToken> Next(std::span<const int32_t> answer, std::span<const float> logits);
 
  private:
-  std::optional<int32_t> Choose(std::span<const float> logits);
+  std::optional<NextToken> Choose(std::span<const float> logits);
   bool Refuses(int32_t id);
   bool FillMask(int64_t vocab_size);
   void Follow(int32_t id);

@@ -23,6 +23,7 @@ struct LayerRows {
 struct Position {
   std::vector<LayerRows> layers;
   std::shared_ptr<const Snapshot> snapshot;
+  int64_t number = 0;  ///< tells it from others that are kept, if its keeper gave it one
 
   int64_t length() const { return snapshot->length; }
 };

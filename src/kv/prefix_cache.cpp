@@ -63,7 +63,7 @@ double PrefixCache::WorthOf(const Node& node) {
                            CountOwnBytes(*entry.position, shared);
 }
 
-bool PrefixCache::EvictLeast() {
+PrefixCache::Item PrefixCache::EvictLeast() {
   Node* least = nullptr;
   double least_worth = 0;
   tree_.ForEach([&](Node& node) {
@@ -73,11 +73,12 @@ bool PrefixCache::EvictLeast() {
     least = &node;
     least_worth = worth;
   });
-  if (least == nullptr) return false;
+  if (least == nullptr) return nullptr;
+  Item evicted = std::move(least->value->position);
   floor_ = least_worth;
   tree_.Erase(*least);
   --size_;
-  return true;
+  return evicted;
 }
 
 }  // namespace fathom::kv

@@ -34,9 +34,9 @@ class PrefixCache {
   /// REQUIRES: as many tokens as position.length().
   void Add(std::span<const int32_t> tokens, Position position);
 
-  /// Gives up the least valuable position of those that nobody else holds. Returns whether there
-  /// was one.
-  bool EvictLeast();
+  /// Gives up the least valuable position of those that nobody else holds, and returns it; null if
+  /// there is none.
+  Item EvictLeast();
 
   int64_t size() const { return size_; }
 

@@ -173,6 +173,7 @@ std::optional<SequenceCache> PrefixFiles::Read(std::span<const int32_t> tokens, 
     }
     ++statistics_.failures;
     Log(fmt::format("{}; deleted", cache.error().message));
+    Tell(FileEvent::Kind::kFailed, *reading);
     Drop(*reading);
   }
   return std::nullopt;
@@ -220,7 +221,7 @@ bool PrefixFiles::Wants(std::span<const int32_t> tokens, bool exactly) {
   return more >= (exactly ? 1 : std::max<int64_t>(1, length / kShare));
 }
 
-void PrefixFiles::Write(std::span<const int32_t> tokens, SequenceCache cache,
+bool PrefixFiles::Write(std::span<const int32_t> tokens, SequenceCache cache,
                         std::shared_ptr<const Snapshot> snapshot) {
   Node* parent = FindParent(tokens);
   const int64_t first = parent == nullptr ? 0 : parent->length();
@@ -228,7 +229,7 @@ void PrefixFiles::Write(std::span<const int32_t> tokens, SequenceCache cache,
   if (parent) ++parent->value->children;  // so that it is not what makes room
   if (!MakeRoom(bytes)) {
     if (parent) --parent->value->children;
-    return;
+    return false;
   }
   auto job = std::make_unique<WriteJob>(WriteJob{.path = {},
                                                  .cache = std::move(cache),
@@ -252,6 +253,7 @@ void PrefixFiles::Write(std::span<const int32_t> tokens, SequenceCache cache,
   job->path = PathOf(node.value->id);
   pending_[job->path] = &node;
   writer_.Push(std::move(job));
+  return true;
 }
 
 bool PrefixFiles::MakeRoom(int64_t bytes) {
@@ -263,13 +265,18 @@ bool PrefixFiles::MakeRoom(int64_t bytes) {
       if (oldest == nullptr || file.used < oldest->value->used) oldest = &node;
     });
     if (oldest == nullptr) return false;
+    Tell(FileEvent::Kind::kRemoved, *oldest);
     Erase(*oldest);
   }
   return true;
 }
 
 void PrefixFiles::TakeDone(bool wait) {
-  for (const auto& job : writer_.TakeDone(wait)) TakeBack(*job);
+  ++looks_;
+  int64_t least = wait ? 1 : 0;
+  int64_t most = INT64_MAX;
+  if (options_.await_written) least = most = std::max(least, options_.await_written(looks_));
+  for (const auto& job : writer_.TakeDone(least, most)) TakeBack(*job);
 }
 
 // A full disk becomes the limit: from then on older files make room first.
@@ -279,11 +286,13 @@ void PrefixFiles::TakeBack(const WriteJob& job) {
     statistics_.bytes_written += job.bytes;
     statistics_.bytes += job.bytes - node.value->bytes;
     node.value->bytes = job.bytes;
+    Tell(FileEvent::Kind::kWritten, node);
     if (node.value->state == State::kDropped) return Erase(node);
     node.value->state = State::kWritten;
     return;
   }
   node.value->state = State::kWritten;
+  Tell(FileEvent::Kind::kFailed, node);
   Drop(node);
   ++statistics_.failures;
   options_.limit_bytes = std::min(options_.limit_bytes, statistics_.bytes);
@@ -325,6 +334,10 @@ void PrefixFiles::Discard(const std::string& path, std::string_view reason) {
 
 void PrefixFiles::Log(std::string_view line) const {
   if (options_.log) options_.log(line);
+}
+
+void PrefixFiles::Tell(FileEvent::Kind kind, const Node& node) const {
+  if (on_event_) on_event_({kind, node.length(), node.value->bytes, looks_});
 }
 
 }  // namespace fathom::kv

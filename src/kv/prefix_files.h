@@ -31,7 +31,23 @@ struct PrefixFilesOptions {
   SessionModel model;
   /// Called with one line when a file cannot be written, or is given up because it cannot be read.
   std::function<void(std::string_view line)> log{};
+  /// To repeat what was done with other files: tells how many jobs of the writing thread to await
+  /// and take note of when that is asked for the n-th time, counted from 1. Empty: what is done.
+  std::function<int64_t(int64_t look)> await_written{};
   base::FileOperations* operations = &base::FileOperations::System();
+};
+
+/// What became of a file.
+struct FileEvent {
+  enum class Kind : uint8_t {
+    kWritten,
+    kRemoved,  ///< to make room
+    kFailed,   ///< could not be written or read
+  };
+  Kind kind = Kind::kWritten;
+  int64_t tokens = 0;  ///< of the sequence whose position it holds
+  int64_t bytes = 0;
+  int64_t look = 0;  ///< how often PrefixFiles had looked for what is written
 };
 
 /// Every file holds one position and what its sequence has beyond that of another file, its parent:
@@ -61,6 +77,9 @@ class PrefixFiles {
 
   const Statistics& statistics() const { return statistics_; }
 
+  /// Has `on_event` hear of what becomes of files from now on.
+  void Observe(std::function<void(const FileEvent&)> on_event) { on_event_ = std::move(on_event); }
+
   /// Tokens of the longest position in a file that `tokens` begin with; 0 if there is none.
   int64_t FindLength(std::span<const int32_t> tokens);
 
@@ -72,9 +91,9 @@ class PrefixFiles {
   /// at all if `exactly`, and not too many others wait to be written.
   bool Wants(std::span<const int32_t> tokens, bool exactly);
 
-  /// Hands a sequence of those tokens, at `snapshot`, to the writing thread. Older files make room.
-  /// REQUIRES: Wants.
-  void Write(std::span<const int32_t> tokens, SequenceCache cache,
+  /// Hands a sequence of those tokens, at `snapshot`, to the writing thread. Older files make room;
+  /// returns whether there is any. REQUIRES: Wants.
+  bool Write(std::span<const int32_t> tokens, SequenceCache cache,
              std::shared_ptr<const Snapshot> snapshot);
 
   /// Takes note of what has been written; with `wait`, of one file at least, if one is pending.
@@ -117,13 +136,16 @@ class PrefixFiles {
   void TakeBack(const WriteJob& job);
   void Discard(const std::string& path, std::string_view reason);
   void Log(std::string_view line) const;
+  void Tell(FileEvent::Kind kind, const Node& node) const;
 
   PrefixFilesOptions options_;
+  std::function<void(const FileEvent&)> on_event_;
   SequenceCache empty_;
   base::DirectoryLock lock_;
   Tree tree_;
   std::map<std::string, Node*> pending_;  // by path
   int64_t uses_ = 0;
+  int64_t looks_ = 0;  // for what is written
   Statistics statistics_;
   SessionWriter writer_;
 };

@@ -43,6 +43,7 @@ class PrefixFilesTest : public testing::Test {
                               .limit_bytes = limit_,
                               .model = model,
                               .log = [this](std::string_view line) { log_.emplace_back(line); },
+                              .await_written = await_written_,
                               .operations = operations_},
                              EmptyCache());
   }
@@ -109,6 +110,7 @@ class PrefixFilesTest : public testing::Test {
 
   std::string folder_;
   int64_t limit_ = int64_t{1} << 30;
+  std::function<int64_t(int64_t)> await_written_;
   base::FileOperations* operations_ = &base::FileOperations::System();
   std::vector<std::string> log_;
   std::vector<std::string> names_;
@@ -288,6 +290,31 @@ TEST_F(PrefixFilesTest, AFullDiskBecomesTheLimit) {
   Extend(third, 300);
   EXPECT_EQ(files_->FindLength(third.tokens), 0) << "more than there is room for";
   EXPECT_EQ(log_.size(), 1u);
+}
+
+// What one run noticed at which look, another notices at the same one, however fast its disk is.
+TEST_F(PrefixFilesTest, ARunCanBeRepeatedLookByLook) {
+  std::vector<FileEvent> events;
+  int64_t look = 0;  // so far
+  await_written_ = [&](int64_t n) {
+    EXPECT_EQ(n, ++look);
+    return n == 2 ? 2 : n == 5 ? 1 : 0;
+  };
+  Reopen();
+  files_->Observe([&](const FileEvent& event) { events.push_back(event); });
+  for (const int64_t length : {20, 40, 60}) Write(Sample(length), false);
+  std::vector<size_t> seen;
+  for (int i = 0; i < 5; ++i) {
+    files_->TakeDone(false);
+    seen.push_back(events.size());
+  }
+  EXPECT_THAT(seen, ElementsAre(0, 2, 2, 2, 3));
+  for (size_t i = 0; i < events.size(); ++i) {
+    EXPECT_EQ(events[i].kind, FileEvent::Kind::kWritten);
+    EXPECT_EQ(events[i].tokens, 20 * static_cast<int64_t>(i + 1));
+    EXPECT_EQ(events[i].look, i < 2 ? 2 : 5);
+    EXPECT_GT(events[i].bytes, 0);
+  }
 }
 
 // The parent's failure comes to light when its child is already on its way.

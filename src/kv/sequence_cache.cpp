@@ -192,7 +192,8 @@ void SequenceCache::Restore(const Snapshot& snapshot) {
 }
 
 Position SequenceCache::TakePosition(int64_t back) const {
-  Position position{.layers = {}, .snapshot = std::make_shared<Snapshot>(TakeSnapshot(back))};
+  Position position{
+      .layers = {}, .snapshot = std::make_shared<Snapshot>(TakeSnapshot(back)), .number = 0};
   position.layers.reserve(layers_.size());
   for (int64_t l = 0; l < layer_count(); ++l) {
     const LayerShape& shape = layer(l).shape;

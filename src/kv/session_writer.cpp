@@ -1,5 +1,7 @@
 #include "kv/session_writer.h"
 
+#include <algorithm>
+#include <iterator>
 #include <span>
 #include <utility>
 
@@ -28,12 +30,13 @@ void SessionWriter::Push(std::unique_ptr<WriteJob> job) {
   changed_.notify_all();
 }
 
-std::vector<std::unique_ptr<WriteJob>> SessionWriter::TakeDone(bool wait) {
+std::vector<std::unique_ptr<WriteJob>> SessionWriter::TakeDone(int64_t least, int64_t most) {
   std::vector<std::unique_ptr<WriteJob>> done;
   {
     std::unique_lock lock(mutex_);
-    if (wait && pending_ > 0) changed_.wait(lock, [&] { return !done_.empty(); });
-    std::swap(done, done_);
+    changed_.wait(lock, [&] { return std::ssize(done_) >= std::min(least, pending_); });
+    for (; !done_.empty() && std::ssize(done) < most; done_.pop_front())
+      done.push_back(std::move(done_.front()));
   }
   pending_ -= std::ssize(done);
   return done;

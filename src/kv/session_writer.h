@@ -44,8 +44,9 @@ class SessionWriter {
   void Push(std::unique_ptr<WriteJob> job);
   /// Jobs that were handed over and not yet taken back.
   int64_t pending() const { return pending_; }
-  /// Takes back what is done. With `wait` and something pending, waits until at least one is.
-  std::vector<std::unique_ptr<WriteJob>> TakeDone(bool wait);
+  /// Takes back what is done, in order, `most` jobs at most. Waits until `least` of those that are
+  /// pending are done, or all of them if they are fewer.
+  std::vector<std::unique_ptr<WriteJob>> TakeDone(int64_t least, int64_t most = INT64_MAX);
 
  private:
   void Run();
@@ -57,7 +58,7 @@ class SessionWriter {
   std::mutex mutex_;  // of all below
   std::condition_variable changed_;
   std::deque<std::unique_ptr<WriteJob>> waiting_;
-  std::vector<std::unique_ptr<WriteJob>> done_;
+  std::deque<std::unique_ptr<WriteJob>> done_;
   bool ends_ = false;
 
   std::thread thread_;
