@@ -3,6 +3,8 @@
 #include <optional>
 #include <utility>
 
+#include "constraint/answer_options_json.h"
+
 namespace fathom::constraint {
 namespace {
 
@@ -55,6 +57,7 @@ AnswerConstraints::AnswerConstraints(std::shared_ptr<const ConstraintVocabulary>
                                      AnswerGrammar rules, const AnswerOptions& options)
     : vocabulary_(std::move(vocabulary)),
       rules_(std::move(rules)),
+      description_(PrintAnswerOptions(options)),
       masks_(vocabulary_->trie(), rules_.grammar, vocabulary_->common()),
       check_(options) {}
 

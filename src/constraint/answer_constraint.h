@@ -52,6 +52,8 @@ class AnswerConstraints {
   const AnswerCheck& check() const { return check_; }
   /// How large they are, in nodes of about a hundred bytes.
   size_t size() const { return rules_.grammar.size() + masks_.size_of_runs() / 100; }
+  /// The options, as PrintAnswerOptions prints them.
+  const std::string& description() const { return description_; }
 
  private:
   friend class AnswerConstraint;
@@ -60,6 +62,7 @@ class AnswerConstraints {
 
   std::shared_ptr<const ConstraintVocabulary> vocabulary_;
   AnswerGrammar rules_;
+  std::string description_;
   TokenMasks masks_;
   AnswerCheck check_;
 };
@@ -75,6 +78,7 @@ class AnswerConstraint final : public engine::TokenConstraint {
   /// The tokens of the only text that can come, as the tokenizer cuts it. The last one of a text
   /// that ends where something is free is left to be drawn: it may be longer.
   std::vector<int32_t> FindForced() override;
+  std::string Describe() const override { return shared_->description(); }
 
   /// Whether the token may come next, found without a mask.
   bool Allows(int32_t token) { return FindNext(token) != Machine::kDead; }

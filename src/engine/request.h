@@ -124,6 +124,9 @@ class TokenConstraint {
 
   /// Tokens that come next in any case, perhaps none: they are not drawn.
   virtual std::vector<int32_t> FindForced() = 0;
+
+  /// A JSON object from which it can be made again as it was at first; empty if there is none.
+  virtual std::string Describe() const { return {}; }
 };
 
 struct Request {

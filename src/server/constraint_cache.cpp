@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "constraint/answer_options_json.h"
 #include "server/log.h"
 #include "text/json.h"
 
@@ -54,23 +55,12 @@ AnswerOptions MakeOptions(const api::Request& request) {
   return options;
 }
 
-// Equal for requests whose answers have to be the same.
-std::string MakeKey(const AnswerOptions& options) {
-  std::string key =
-      fmt::format("{}{}{}{}", options.starts_in_reasoning, static_cast<int>(options.content),
-                  static_cast<int>(options.calls), options.allows_parallel_calls);
-  key += options.schema_path;
-  key += PrintJson(options.schema);
-  for (const Json& tool : options.tools) key += PrintJson(tool);
-  return key;
-}
-
 }  // namespace
 
 base::Result<std::shared_ptr<constraint::AnswerConstraints>> ConstraintCache::Find(
     const api::Request& request) {
   const AnswerOptions options = MakeOptions(request);
-  const std::string key = MakeKey(options);
+  const std::string key = PrintAnswerOptions(options);
   if (Constraints known = LookUp(key)) return known;
   FATHOM_ASSIGN(Constraints made, constraint::AnswerConstraints::Make(vocabulary_, options));
   Log(*made);
