@@ -21,7 +21,7 @@ using ::testing::StartsWith;
 TEST(CommandLine, EveryHelpFitsATerminalAndNamesTheExitCodes) {
   for (const char* command :
        {"", "run", "chat", "serve", "demo", "inspect", "cost", "bench", "logits", "synth", "train",
-        "eval", "train-tokenizer", "tokenize", "encode", "reference"}) {
+        "eval", "replay", "train-tokenizer", "tokenize", "encode", "reference"}) {
     Arguments arguments = {"--help"};
     if (*command != '\0') arguments.insert(arguments.begin(), command);
     const std::string help = RunWell(arguments);
@@ -38,7 +38,7 @@ TEST(CommandLine, TheProgramsHelpNamesEveryCommand) {
   const std::string help = RunWell({"-h"});
   for (const char* command :
        {"run", "chat", "serve", "demo", "inspect", "cost", "bench", "logits", "synth", "train",
-        "eval", "train-tokenizer", "tokenize", "encode", "reference"})
+        "eval", "replay", "train-tokenizer", "tokenize", "encode", "reference"})
     EXPECT_THAT(help, HasSubstr(std::string("\n  ") + command + " "));
   EXPECT_THAT(RunWell({"--version"}), testing::MatchesRegex("fathom [0-9]+\\.[0-9]+\\.[0-9]+\n"));
 }

@@ -17,6 +17,7 @@ void AddSynthCommand(CommandLine& command_line);
 void AddTrainCommand(CommandLine& command_line);
 void AddTrainTokenizerCommand(CommandLine& command_line);
 void AddEvalCommand(CommandLine& command_line);
+void AddReplayCommand(CommandLine& command_line);
 void AddTokenizeCommand(CommandLine& command_line);
 void AddEncodeCommand(CommandLine& command_line);
 void AddReferenceCommand(CommandLine& command_line);

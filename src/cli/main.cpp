@@ -14,6 +14,7 @@ int main(int argc, char** argv) {
   fathom::cli::AddSynthCommand(command_line);
   fathom::cli::AddTrainCommand(command_line);
   fathom::cli::AddEvalCommand(command_line);
+  fathom::cli::AddReplayCommand(command_line);
   fathom::cli::AddTrainTokenizerCommand(command_line);
   fathom::cli::AddTokenizeCommand(command_line);
   fathom::cli::AddEncodeCommand(command_line);

@@ -15,7 +15,10 @@
 #include "cli/option.h"
 #include "cli/output.h"
 #include "cli/settings_file.h"
+#include "server/log.h"
 #include "server/server.h"
+#include "text/json.h"
+#include "trace/trace_writer.h"
 
 namespace fathom::cli {
 namespace {
@@ -35,7 +38,8 @@ constexpr const char* kServeDetails =
     "wins, then the environment.\n"
     "\n"
     "One line of JSON for each request goes to standard error. It holds no text of\n"
-    "requests and answers, and no keys.";
+    "requests and answers, and no keys. What --trace writes holds requests and\n"
+    "answers, as tokens, and no keys.";
 
 struct ServeFlags {
   EngineFlags engine;
@@ -43,6 +47,7 @@ struct ServeFlags {
   std::vector<std::string> keys;
   std::string key_file;
   std::string settings;
+  std::string trace;
 };
 
 void AddListenOptions(CLI::App& app, ServeFlags* flags) {
@@ -133,6 +138,9 @@ void AddAnswerOptions(CLI::App& app, ServeFlags* flags) {
   AddFlag(app, "--no-constrain",
           "Do not hold answers to tools and schemas: take\ncalls as the model spells them",
           [flags] { flags->server.constrain = false; });
+  AddText(app, "--trace", "FILE",
+          "Write down there what is asked and answered, for\nfathom replay; the file must be new",
+          &flags->trace);
 }
 
 base::Result<std::vector<std::string>> ReadKeys(const ServeFlags& flags) {
@@ -161,11 +169,22 @@ base::Result<server::ServerOptions> MakeServerOptions(const ServeFlags& flags) {
   return options;
 }
 
+// Null: none is wanted.
+base::Result<std::unique_ptr<trace::TraceWriter>> OpenTrace(const ServeFlags& flags) {
+  if (flags.trace.empty()) return std::unique_ptr<trace::TraceWriter>();
+  return trace::TraceWriter::Create(
+      {.path = flags.trace, .program = flags.server.version, .log = [](std::string_view line) {
+         PrintLogLine(server::FormatEvent("trace", "\"message\":" + text::QuoteJson(line)));
+       }});
+}
+
 base::Result<ExitCode> Serve(CLI::App& app, const ServeFlags& flags,
                              const ServeExtension& extension) {
   if (!flags.settings.empty()) FATHOM_TRY(ApplySettingsFile(flags.settings, app));
   FATHOM_ASSIGN(server::ServerOptions options, MakeServerOptions(flags));
   if (extension.prepare) FATHOM_TRY(extension.prepare(&options));
+  FATHOM_ASSIGN(const auto trace, OpenTrace(flags));
+  options.engine.observer = trace.get();
   const bool has_tls = !options.http.tls_certificate.empty();
   const std::string host = options.http.host;
   FATHOM_ASSIGN(const auto server, server::Server::Listen(std::move(options)));
