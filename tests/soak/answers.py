@@ -16,10 +16,17 @@ class Answer:
     usage: dict = dataclasses.field(default_factory=dict)
     call_ids: dict = dataclasses.field(default_factory=dict)  # by the number of the call
     has_ended: bool = False
+    _blocks: dict = dataclasses.field(default_factory=dict)  # their numbers, by the index told
 
     def add(self, where, text):
         if text:
             self.parts[where] = self.parts.get(where, "") + text
+
+    def add_to_block(self, at, name, text):
+        """Blocks count if they say anything: a heartbeat may have opened one that does not."""
+        if text:
+            number = self._blocks.setdefault(at, len(self._blocks))
+            self.add(f"{number} {name}", text)
 
     def find_difference(self, reference):
         """What differs, in words, or None."""
@@ -108,7 +115,7 @@ def fold_messages(event, answer):
         _add_block(event["index"], event["content_block"], answer)
     elif kind == "content_block_delta":
         for name in ("text", "thinking", "partial_json"):
-            answer.add(f"{event['index']} {name}", event["delta"].get(name))
+            answer.add_to_block(event["index"], name, event["delta"].get(name))
     elif kind == "message_delta":
         answer.add("finish", event["delta"]["stop_reason"])
     elif kind == "message_stop":
@@ -117,9 +124,9 @@ def fold_messages(event, answer):
 
 def _add_block(at, block, answer):
     for name in ("text", "thinking", "name"):
-        answer.add(f"{at} {name}", block.get(name))
+        answer.add_to_block(at, name, block.get(name))
     if block.get("input"):
-        answer.add(f"{at} input", json.dumps(block["input"]))
+        answer.add_to_block(at, "input", json.dumps(block["input"]))
 
 
 def fold_responses(event, answer):

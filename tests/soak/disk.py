@@ -81,7 +81,7 @@ def make_disk(folder, size_bytes):
     try:
         return TmpfsDisk(folder, size_bytes)
     except subprocess.CalledProcessError as error:
-        return LimitedDisk(folder, error.stderr.decode().strip())
+        return LimitedDisk(folder, error.stderr.decode().splitlines()[0])
 
 
 def list_positions(folder):

@@ -40,7 +40,9 @@ class Form:
     requests: int  # that differ
     most_words: int  # of their texts
     clients: dict  # how many of each kind
-    kv_memory: str
+    max_batch: int  # these two together so few that there is not always room
+    max_queue: int
+    kv_memory: str  # so little that it is full most of the time
     disk_bytes: int
     plan: tuple
 
@@ -60,6 +62,8 @@ SHORT = Form(
         clients.VanishingClient: 3,
         clients.BadClient: 3,
     },
+    max_batch=8,
+    max_queue=6,
     kv_memory="48M",
     disk_bytes=64 << 20,
     plan=((10, "kill"), (14, "fill"), (18, "kill"), (21, "free"), (24, "rest")),
@@ -79,7 +83,9 @@ LONG = Form(
         clients.VanishingClient: 8,
         clients.BadClient: 8,
     },
-    kv_memory="256M",
+    max_batch=32,
+    max_queue=24,
+    kv_memory="128M",
     disk_bytes=512 << 20,
     plan=(
         (60, "kill"),
@@ -107,7 +113,8 @@ class Soak:
         self.full_spans = []  # seconds in which the disk was full
         self.lost_while_full = 0  # what the server said it could not write
         self._program = program
-        self._options = ["--model", model, "--context", str(form.context), "--max-queue", "16",
+        self._options = ["--model", model, "--context", str(form.context),
+                         "--max-batch", str(form.max_batch), "--max-queue", str(form.max_queue),
                          "--kv-memory", form.kv_memory, "--max-body", str(MAX_BODY_BYTES)]  # fmt: skip
         self.field = None
         self.session = None

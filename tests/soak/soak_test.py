@@ -8,7 +8,7 @@ import types
 import unittest
 
 import clients
-from answers import Answer, AnswerReader, FailedAnswer
+from answers import Answer, AnswerReader, FailedAnswer, fold_messages
 from field import Field
 from server import LEAK_BYTES, Sample, find_leaks
 from session import Death
@@ -59,6 +59,15 @@ class AnswersTest(unittest.TestCase):
         self.assertIsNotNone(
             Answer({"0 content": "a"}, {"prompt_tokens": 6}).find_difference(right)
         )
+
+    def test_a_block_that_says_nothing_is_none(self):
+        call = {"type": "tool_use", "name": "set_lamp", "input": {}}
+        blocks = ({"type": "text", "text": ""}, call)
+        answer = Answer()
+        for index, block in enumerate(blocks):
+            start = {"type": "content_block_start", "index": index, "content_block": block}
+            fold_messages(start, answer)
+        self.assertEqual(answer.parts, {"0 name": "set_lamp"})
 
     def test_an_error_in_a_stream_is_a_failure(self):
         with self.assertRaises(FailedAnswer):
