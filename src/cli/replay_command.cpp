@@ -12,7 +12,7 @@
 #include "cli/option.h"
 #include "cli/output.h"
 #include "cli/progress_bar.h"
-#include "constraint/described_constraints.h"
+#include "server/described_turns.h"
 #include "trace/replay.h"
 #include "trace/trace_reader.h"
 
@@ -76,7 +76,7 @@ std::string FormatReport(const trace::Recording& recording, const trace::ReplayR
 base::Result<trace::ReplayReport> RunAgain(const ReplayFlags& flags,
                                            const trace::Recording& recording) {
   const std::string directory = flags.model.empty() ? recording.header.model : flags.model;
-  constraint::DescribedConstraints constraints(directory);
+  server::DescribedTurns turns(directory);
   ProgressBar reading("Reading " + directory, ProgressBar::Unit::kBytes);
   ProgressBar running("running again", ProgressBar::Unit::kTokens);
   const auto show = [](ProgressBar& bar) {
@@ -85,17 +85,16 @@ base::Result<trace::ReplayReport> RunAgain(const ReplayFlags& flags,
     };
   };
   return trace::Replay(
-      recording,
-      {.model_directory = directory,
-       .engine = {.threads = flags.threads,
-                  .expert_memory = flags.expert_memory,
-                  .pin_threads = flags.placement.pin_threads,
-                  .interleave_memory = flags.placement.interleave_memory,
-                  .large_pages = flags.placement.large_pages,
-                  .on_progress = show(reading)},
-       .kv_directory = flags.kv_directory,
-       .make_constraint = [&](const std::string& text) { return constraints.Make(text); },
-       .on_progress = show(running)});
+      recording, {.model_directory = directory,
+                  .engine = {.threads = flags.threads,
+                             .expert_memory = flags.expert_memory,
+                             .pin_threads = flags.placement.pin_threads,
+                             .interleave_memory = flags.placement.interleave_memory,
+                             .large_pages = flags.placement.large_pages,
+                             .on_progress = show(reading)},
+                  .kv_directory = flags.kv_directory,
+                  .make_constraint = [&](const std::string& text) { return turns.Make(text); },
+                  .on_progress = show(running)});
 }
 
 base::Result<ExitCode> RunReplay(const ReplayFlags& flags) {

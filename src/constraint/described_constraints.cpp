@@ -6,12 +6,19 @@
 
 namespace fathom::constraint {
 
+base::Result<const text::Tokenizer*> DescribedConstraints::ReadTokenizer() {
+  if (!tokenizer_) {
+    FATHOM_ASSIGN(text::Tokenizer tokenizer,
+                  text::Tokenizer::Load(model_directory_ + "/tokenizer.json"));
+    tokenizer_ = std::move(tokenizer);
+  }
+  return &*tokenizer_;
+}
+
 base::Status DescribedConstraints::ReadVocabulary() {
   if (vocabulary_) return {};
-  FATHOM_ASSIGN(text::Tokenizer tokenizer,
-                text::Tokenizer::Load(model_directory_ + "/tokenizer.json"));
-  tokenizer_ = std::move(tokenizer);
-  FATHOM_ASSIGN(vocabulary_, ConstraintVocabulary::Make(*tokenizer_));
+  FATHOM_ASSIGN(const text::Tokenizer* tokenizer, ReadTokenizer());
+  FATHOM_ASSIGN(vocabulary_, ConstraintVocabulary::Make(*tokenizer));
   return {};
 }
 

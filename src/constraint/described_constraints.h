@@ -24,6 +24,9 @@ class DescribedConstraints {
   /// One for a new answer. Errors name the tokenizer's file, or the field of the description.
   base::Result<std::shared_ptr<engine::TokenConstraint>> Make(const std::string& description);
 
+  /// The model's tokenizer, which lives as long as this.
+  base::Result<const text::Tokenizer*> ReadTokenizer();
+
  private:
   base::Status ReadVocabulary();
 

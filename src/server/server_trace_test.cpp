@@ -10,7 +10,7 @@
 #include <thread>
 #include <vector>
 
-#include "constraint/described_constraints.h"
+#include "server/described_turns.h"
 #include "server/server_testing.h"
 #include "trace/replay.h"
 #include "trace/trace_reader.h"
@@ -59,15 +59,13 @@ class ServerTrace : public testing::Test {
     }
   }
 
-  trace::ReplayReport RunAgain(const trace::Recording& recording) {
-    constraint::DescribedConstraints constraints(recording.header.model);
+  base::Result<trace::ReplayReport> RunAgain(const trace::Recording& recording) {
+    DescribedTurns turns(recording.header.model);
     return trace::Replay(recording, {.model_directory = recording.header.model,
                                      .engine = {.threads = 1},
-                                     .make_constraint =
-                                         [&](const std::string& description) {
-                                           return constraints.Make(description);
-                                         }})
-        .value();
+                                     .make_constraint = [&](const std::string& description) {
+                                       return turns.Make(description);
+                                     }});
   }
 
   const std::string folder_ = testing::TempDir() + "/fathom_server_trace_test";
@@ -98,11 +96,12 @@ TEST_F(ServerTrace, RunsAgain) {
   EXPECT_GE(count([](const auto& request) { return !request.constraint.empty(); }), 30);
   EXPECT_TRUE(recording.is_parked);
 
-  const trace::ReplayReport report = RunAgain(recording);
-  ASSERT_FALSE(report.difference) << DescribeDifference(*report.difference);
-  EXPECT_EQ(report.decisions_left_out, "");
-  EXPECT_EQ(report.decisions, std::ssize(recording.decisions));
-  EXPECT_GT(report.tokens, 200);
+  const auto report = RunAgain(recording);
+  ASSERT_TRUE(report.ok()) << report.error().message;
+  ASSERT_FALSE(report->difference) << DescribeDifference(*report->difference);
+  EXPECT_EQ(report->decisions_left_out, "");
+  EXPECT_EQ(report->decisions, std::ssize(recording.decisions));
+  EXPECT_GT(report->tokens, 200);
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "server/described_turns.h"
 #include "text/trim.h"
 
 namespace fathom::server {
@@ -26,6 +27,7 @@ TurnGuard::TurnGuard(const TurnRules& rules, const FormatTokens& format,
                      const text::Tokenizer& tokenizer,
                      std::shared_ptr<engine::TokenConstraint> inner)
     : rules_(rules),
+      description_(DescribeTurn(rules, inner.get())),
       format_(format),
       tokenizer_(tokenizer),
       inner_(std::move(inner)),

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "api/answer.h"
@@ -27,8 +28,7 @@ struct TurnRules {
 /// - A call that begins inside the reasoning begins behind it: where the marker of a tag is drawn,
 ///   the end of the reasoning and an empty line come instead.
 /// - A reasoning ends at its limit, and when it goes in circles for a quarter of what an answer
-/// may:
-///   nobody needs to read it.
+///   may: nobody needs to read it.
 /// - An answer after a reasoning does not end before it says anything: for a few times its end is
 ///   drawn again, without the end. Nor does the sentence end inside the reasoning.
 /// - An answer that goes in circles ends, inside a call too. Then the call is not finished: an end
@@ -45,6 +45,7 @@ class TurnGuard final : public engine::TokenConstraint {
   /// Always true. What `inner` does not accept is the end of it alone.
   bool Accept(int32_t token) override;
   std::vector<int32_t> FindForced() override;
+  std::string Describe() const override { return description_; }
 
   /// What happened, in its order, each once.
   const std::vector<api::TurnNote>& notes() const { return notes_; }
@@ -58,6 +59,7 @@ class TurnGuard final : public engine::TokenConstraint {
   void Note(api::TurnNote note);
 
   const TurnRules rules_;
+  const std::string description_;
   const FormatTokens format_;
   const text::Tokenizer& tokenizer_;
   std::shared_ptr<engine::TokenConstraint> inner_;
