@@ -58,6 +58,7 @@ struct ServerOptions {
   TurnLimits turn{};
   /// How long requests that are under way may go on once the server is told to stop.
   double drain_seconds = 20;
+  bool handles_signals = true;  ///< Whether SIGTERM and SIGINT stop it.
   /// Takes one line of the log, a JSON object. From any thread.
   std::function<void(std::string_view)> log{};
   /// For tests: gives Request::force for the answer to a prompt, or an empty function. From any

@@ -67,7 +67,7 @@ base::Status Server::Impl::Run() {
                   [this](std::function<void()> function) { http_->Post(std::move(function)); },
                   capacity, [this](EngineThread::State state) { Hear(state); });
   service_.emplace(options_, *engine_, metrics_);
-  http_->HandleSignals([this] { BeginStop(); });
+  if (options_.handles_signals) http_->HandleSignals([this] { BeginStop(); });
   http_->Run(*service_);
   Log("stopped");
   return error_.empty() ? base::Status() : base::Error{error_};

@@ -20,8 +20,8 @@ class Server {
 
   uint16_t port() const;
 
-  /// Opens the model, meanwhile telling clients that it is being opened, and serves until Stop or
-  /// the first SIGTERM or SIGINT. Fails if the model cannot be opened.
+  /// Opens the model, meanwhile telling clients that it is being opened, and serves until Stop or,
+  /// if it handles signals, the first SIGTERM or SIGINT. Fails if the model cannot be opened.
   base::Status Run();
 
   /// Ends Run: requests under way get ServerOptions::drain_seconds, then the engine saves what it
