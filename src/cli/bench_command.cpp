@@ -5,7 +5,6 @@
 #include <utility>
 #include <vector>
 
-#include "base/atomic_file.h"
 #include "base/available_memory.h"
 #include "base/thread_pool.h"
 #include "cli/attention_report.h"
@@ -16,6 +15,7 @@
 #include "cli/option.h"
 #include "cli/output.h"
 #include "cli/progress_bar.h"
+#include "cli/report_options.h"
 #include "kernels/dispatch.h"
 #include "measure/attention_bench.h"
 #include "measure/ceilings.h"
@@ -27,8 +27,6 @@
 
 namespace fathom::cli {
 namespace {
-
-enum class OutputFormat : uint8_t { kText, kJson, kCsv };
 
 struct BenchOptions {
   std::string model;
@@ -59,21 +57,6 @@ BenchSetting MakeSetting(const kernels::KernelTable& kernels, const base::Thread
           .isa = kernels.name,
           .threads = pool.size(),
           .ceilings = meter.ceilings()};
-}
-
-/// The picture's file, made before anything is measured: a path that cannot be written is told at
-/// once. Nothing if no picture is wanted.
-base::Result<std::optional<base::AtomicFile>> CreatePlot(const std::string& path) {
-  std::optional<base::AtomicFile> file;
-  if (path.empty()) return file;
-  FATHOM_ASSIGN(base::AtomicFile created, base::AtomicFile::Create(path));
-  file.emplace(std::move(created));
-  return file;
-}
-
-base::Status WritePlot(std::optional<base::AtomicFile>& file, const std::string& svg) {
-  FATHOM_TRY(file->Write(svg));
-  return file->Commit();
 }
 
 /// The contexts to measure. Those that the user named must be possible, those that are measured
@@ -217,15 +200,6 @@ void AddFillOption(CLI::App& app, std::optional<measure::Fill>* fill) {
             [fill](const std::string& text) {
               *fill = text == "random" ? Fill::kRandom : Fill::kPrefill;
             });
-}
-
-void AddFormatOptions(CLI::App& app, OutputFormat* format) {
-  const auto add = [&](const char* name, OutputFormat value, const char* description) {
-    return AddFlag(app, name, description, [format, value] { *format = value; });
-  };
-  const Option json = add("--json", OutputFormat::kJson, "Print JSON");
-  add("--csv", OutputFormat::kCsv, "Print a line for each row, commas between figures")
-      .Exclude(json);
 }
 
 constexpr const char* kBenchDetails =

@@ -37,10 +37,10 @@ struct Axis {
   double Place(double value) const { return std::log(value / low) / std::log(high / low); }
 };
 
-std::string FormatTokens(double tokens) {
-  if (tokens >= 1 << 20) return fmt::format("{:g}M", tokens / (1 << 20));
-  if (tokens >= 1 << 10) return fmt::format("{:g}K", tokens / (1 << 10));
-  return fmt::format("{:g}", tokens);
+std::string FormatMark(double count) {
+  if (count >= 1 << 20) return fmt::format("{:g}M", count / (1 << 20));
+  if (count >= 1 << 10) return fmt::format("{:g}K", count / (1 << 10));
+  return fmt::format("{:g}", count);
 }
 
 class Plot {
@@ -86,7 +86,7 @@ class Plot {
     const double step = std::exp2(std::max(1.0, std::ceil(octaves / 6)));
     for (double value = std::exp2(std::ceil(std::log2(x_.low))); value <= x_.high; value *= step)
       svg += fmt::format("<text x=\"{:.1f}\" y=\"{}\" class=\"below\">{}</text>\n", PlaceX(value),
-                         kTop + kHeight + 20, FormatTokens(value));
+                         kTop + kHeight + 20, FormatMark(value));
   }
 
   void DrawLines(std::string& svg) const {

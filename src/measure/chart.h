@@ -24,8 +24,8 @@ struct Chart {
   std::vector<ChartLine> lines;
 };
 
-/// A complete SVG file with the charts side by side on a white card. The x axis is a count of
-/// tokens. Texts may hold any UTF-8.
+/// A complete SVG file with the charts side by side on a white card. The x axis is a count: 1K is
+/// 1,024. Texts may hold any UTF-8.
 std::string DrawCharts(std::span<const Chart> charts);
 
 }  // namespace fathom::measure
