@@ -29,6 +29,7 @@ LEVELS = {
     "trace": 7,
     "evaluate": 7,
     "server": 8,
+    "load": 8,
     "cli": 9,
     "train_cli": 10,
 }
