@@ -20,8 +20,8 @@ using ::testing::StartsWith;
 
 TEST(CommandLine, EveryHelpFitsATerminalAndNamesTheExitCodes) {
   for (const char* command :
-       {"", "run", "chat", "serve", "demo", "inspect", "cost", "bench", "logits", "synth", "train",
-        "eval", "replay", "train-tokenizer", "tokenize", "encode", "reference"}) {
+       {"", "run", "chat", "serve", "demo", "inspect", "cost", "bench", "bench-serve", "logits",
+        "synth", "train", "eval", "replay", "train-tokenizer", "tokenize", "encode", "reference"}) {
     Arguments arguments = {"--help"};
     if (*command != '\0') arguments.insert(arguments.begin(), command);
     const std::string help = RunWell(arguments);
@@ -37,8 +37,8 @@ TEST(CommandLine, EveryHelpFitsATerminalAndNamesTheExitCodes) {
 TEST(CommandLine, TheProgramsHelpNamesEveryCommand) {
   const std::string help = RunWell({"-h"});
   for (const char* command :
-       {"run", "chat", "serve", "demo", "inspect", "cost", "bench", "logits", "synth", "train",
-        "eval", "replay", "train-tokenizer", "tokenize", "encode", "reference"})
+       {"run", "chat", "serve", "demo", "inspect", "cost", "bench", "bench-serve", "logits",
+        "synth", "train", "eval", "replay", "train-tokenizer", "tokenize", "encode", "reference"})
     EXPECT_THAT(help, HasSubstr(std::string("\n  ") + command + " "));
   EXPECT_THAT(RunWell({"--version"}), testing::MatchesRegex("fathom [0-9]+\\.[0-9]+\\.[0-9]+\n"));
 }

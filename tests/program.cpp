@@ -118,6 +118,13 @@ void Program::AwaitOutput(size_t bytes) {
   EXPECT_GE(outcome_.out.size(), bytes) << outcome_.err;
 }
 
+std::string Program::AwaitLine() {
+  while (outcome_.out.find('\n') == std::string::npos && ReadMore()) continue;
+  const size_t end = outcome_.out.find('\n');
+  EXPECT_NE(end, std::string::npos) << outcome_.err;
+  return outcome_.out.substr(0, end);
+}
+
 void Program::Interrupt() { ::kill(pid_, SIGINT); }
 
 void Program::Kill() { ::kill(pid_, SIGKILL); }

@@ -36,6 +36,9 @@ class Program {
 
   /// Waits until standard output has had so many bytes. Fails the test if it ends before.
   void AwaitOutput(size_t bytes);
+  /// Waits until standard output has had a line; returns the first one, without its end. Fails the
+  /// test if it ends before.
+  std::string AwaitLine();
   void Interrupt();
   /// Ends it at once, whatever it does.
   void Kill();

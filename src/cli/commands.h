@@ -12,6 +12,7 @@ void AddDemoCommand(CommandLine& command_line);
 void AddInspectCommand(CommandLine& command_line);
 void AddCostCommand(CommandLine& command_line);
 void AddBenchCommand(CommandLine& command_line);
+void AddBenchServeCommand(CommandLine& command_line);
 void AddLogitsCommand(CommandLine& command_line);
 void AddSynthCommand(CommandLine& command_line);
 void AddTrainCommand(CommandLine& command_line);

@@ -10,6 +10,7 @@ int main(int argc, char** argv) {
   fathom::cli::AddInspectCommand(command_line);
   fathom::cli::AddCostCommand(command_line);
   fathom::cli::AddBenchCommand(command_line);
+  fathom::cli::AddBenchServeCommand(command_line);
   fathom::cli::AddLogitsCommand(command_line);
   fathom::cli::AddSynthCommand(command_line);
   fathom::cli::AddTrainCommand(command_line);
