@@ -25,9 +25,8 @@ constexpr int64_t kSlack = int64_t{1} << 20;
 
 base::Result<std::unique_ptr<ReplayFile>> ReplayFile::Open(ReplayFileOptions options) {
   std::unique_ptr<ReplayFile> file(new ReplayFile(std::move(options)));
-  FATHOM_ASSIGN(const bool is_whole, file->Read());
-  // Else what is appended would stand behind something that is not read.
-  FATHOM_TRY(is_whole ? file->OpenForAppending() : file->Rewrite());
+  FATHOM_ASSIGN(const bool is_there, file->Read());
+  FATHOM_TRY(is_there ? file->OpenForAppending() : file->Rewrite());
   return file;
 }
 
@@ -51,8 +50,8 @@ base::Result<bool> ReplayFile::Read() {
   if (!rest.starts_with(head)) return false;
   rest.remove_prefix(head.size());
   while (auto answer = DecodeAnswer(&rest)) map_.Remember(std::move(*answer));
-  file_bytes_ = std::ssize(bytes);
-  return rest.empty();
+  file_bytes_ = std::ssize(bytes) - std::ssize(rest);
+  return true;
 }
 
 base::Status ReplayFile::Rewrite() {
@@ -63,10 +62,12 @@ base::Status ReplayFile::Rewrite() {
   return OpenForAppending();
 }
 
+// What is appended must not stand behind something that is not read. Cutting that off needs no
+// room: a process that was killed while the disk was full comes back on it.
 base::Status ReplayFile::OpenForAppending() {
   if (fd_ >= 0) ::close(fd_);
   fd_ = ::open(options_.path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
-  if (fd_ >= 0) return {};
+  if (fd_ >= 0 && ::ftruncate(fd_, file_bytes_) == 0) return {};
   return base::MakeError("{}: cannot open: {}", options_.path, std::strerror(errno));
 }
 

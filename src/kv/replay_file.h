@@ -25,7 +25,7 @@ struct ReplayFileOptions {
 };
 
 /// Every answer is appended to the file when it is remembered, so that it is there however the
-/// process ends. What follows the first record that is not whole is left out when it is read.
+/// process ends. What follows the first record that is not whole is cut off when it is opened.
 class ReplayFile {
  public:
   /// Reads the file if there is one. Fails if it cannot be read or written.
@@ -49,7 +49,7 @@ class ReplayFile {
   explicit ReplayFile(ReplayFileOptions options)
       : options_(std::move(options)), map_(options_.limit_bytes) {}
 
-  /// Returns whether there is a file that is whole.
+  /// Returns whether there is a file of this identity; file_bytes_ are those of its whole records.
   base::Result<bool> Read();
   base::Status OpenForAppending();
   base::Status Rewrite();

@@ -60,6 +60,27 @@ TEST(ReplayMap, ForgetsWhatWasUsedLeastRecently) {
   EXPECT_LE(map.bytes(), 3 * 41);
 }
 
+// A disk that is full for as long as this lives: a limit on the size of files stands in for it.
+class FullDisk {
+ public:
+  explicit FullDisk(rlim_t most_bytes) : handler_(std::signal(SIGXFSZ, SIG_IGN)) {
+    if (::getrlimit(RLIMIT_FSIZE, &before_) != 0) throw std::runtime_error("no limit of files");
+    Limit({most_bytes, before_.rlim_max});
+  }
+  FullDisk(const FullDisk&) = delete;
+  FullDisk& operator=(const FullDisk&) = delete;
+  ~FullDisk() {
+    Limit(before_);
+    std::signal(SIGXFSZ, handler_);
+  }
+
+ private:
+  static void Limit(const rlimit& limit) { EXPECT_EQ(::setrlimit(RLIMIT_FSIZE, &limit), 0); }
+
+  void (*handler_)(int);
+  rlimit before_{};
+};
+
 class ReplayFileTest : public testing::Test {
  protected:
   ReplayFileTest() {
@@ -134,18 +155,13 @@ TEST_F(ReplayFileTest, SaysIfThereIsNoFile) {
               HasSubstr(path_ + ": cannot create"));
 }
 
-// A disk that is full: a limit on the size of files stands in for it.
 TEST_F(ReplayFileTest, AFullDiskLeavesWholeRecords) {
   const auto file = Open();
   ASSERT_TRUE(file->Remember(Numbered(1)).ok());
-  rlimit before{};
-  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
-  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
-  const rlimit small{fs::file_size(path_) + 20, before.rlim_max};
-  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
-  const base::Status full = file->Remember(Numbered(2));
-  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
-  std::signal(SIGXFSZ, handler);
+  const base::Status full = [&] {
+    const FullDisk disk(fs::file_size(path_) + 20);
+    return file->Remember(Numbered(2));
+  }();
   ASSERT_FALSE(full.ok());
   EXPECT_THAT(full.error().message, HasSubstr(path_ + ": cannot write: "));
   EXPECT_EQ(file->Find(Keys{"call_2"}), (Tokens{2, -2, 7}));
@@ -153,6 +169,17 @@ TEST_F(ReplayFileTest, AFullDiskLeavesWholeRecords) {
   const auto again = Open();
   EXPECT_EQ(again->map().size(), 2);
   EXPECT_EQ(again->Find(Keys{"call_3"}), (Tokens{3, -3, 7}));
+}
+
+TEST_F(ReplayFileTest, OpensWhatAKilledProcessLeftOnAFullDisk) {
+  ASSERT_TRUE(Open()->Remember(Numbered(1)).ok());
+  std::ofstream(path_, std::ios::binary | std::ios::app) << "half a record";
+  {
+    const FullDisk disk(0);
+    EXPECT_EQ(Open()->map().size(), 1);
+  }
+  ASSERT_TRUE(Open()->Remember(Numbered(2)).ok());
+  EXPECT_EQ(Open()->map().size(), 2);
 }
 
 }  // namespace
