@@ -94,15 +94,18 @@ class Client:
         connection = await self.connect()
         await self.send(connection, make_request(request.path, request.encode()))
         status, headers = await connection.read_head()
+        refusal = b""
         async for piece in connection.read_body(headers, self.piece_bytes):
             if status == 200:
                 reader.feed(piece)
                 await self.digest(piece)
+            else:
+                refusal += piece
         if status == 429 or (status == 503 and self.was_killed()):
             self._wait_seconds = float(headers.get("retry-after", 0.1))
             return BUSY if status == 429 else LOADING
         if status != 200:
-            raise FailedAnswer(f"status {status}")
+            raise FailedAnswer(f"status {status}: {refusal[:200]}")
         answer = reader.finish()
         if not answer.has_ended:
             raise FailedAnswer("a stream without its end")
