@@ -13,16 +13,18 @@ namespace {
 
 static_assert(kWords.size() * kWords.size() == kMaxRecallFacts);
 
-std::string MakeCode(Random& random) { return std::to_string(1000 + random.Below(9000)); }
+std::string MakeCode(bool words, Random& random) {
+  return words ? std::string(PickAnyWord(random)) : std::to_string(1000 + random.Below(9000));
+}
 
-std::vector<RecallFact> MakeFacts(int64_t count, Random& random) {
+std::vector<RecallFact> MakeFacts(int64_t count, bool words, Random& random) {
   std::vector<RecallFact> facts;
   std::unordered_set<std::string> names;
   while (facts.size() < static_cast<size_t>(count)) {
     std::string name(random.Pick(kWords));
     (name += ' ') += random.Pick(kWords);
     if (!names.insert(name).second) continue;
-    facts.push_back({.name = name, .code = MakeCode(random)});
+    facts.push_back({.name = name, .code = MakeCode(words, random)});
   }
   return facts;
 }
@@ -39,18 +41,18 @@ struct Statement {
 };
 
 // Every fact once, and those that are restated again at a later place.
-std::vector<Statement> MakeStatements(const std::vector<RecallFact>& facts, double restated,
-                                      Random& random) {
+std::vector<Statement> MakeStatements(const std::vector<RecallFact>& facts,
+                                      const RecallOptions& options, Random& random) {
   std::vector<Statement> statements;
   for (size_t i = 0; i < facts.size(); ++i) statements.push_back({i, false, facts[i].code});
-  if (restated <= 0) return statements;
+  if (options.restated <= 0) return statements;
   for (size_t i = 0; i < facts.size(); ++i) {
-    if (!random.Chance(restated)) continue;
+    if (!random.Chance(options.restated)) continue;
     const auto first = std::find_if(statements.begin(), statements.end(),
                                     [&](const Statement& s) { return s.fact == i; }) -
                        statements.begin();
     const int64_t place = random.Between(first + 1, std::ssize(statements));
-    statements.insert(statements.begin() + place, {i, true, MakeCode(random)});
+    statements.insert(statements.begin() + place, {i, true, MakeCode(options.words, random)});
   }
   return statements;
 }
@@ -96,8 +98,8 @@ RecallDocument MakeRecallDocument(const RecallOptions& options) {
   FATHOM_CHECK(options.facts >= 1 && options.facts <= kMaxRecallFacts);
   Random random(options.seed);
   RecallDocument document;
-  document.facts = MakeFacts(options.facts, random);
-  const auto statements = MakeStatements(document.facts, options.restated, random);
+  document.facts = MakeFacts(options.facts, options.words, random);
+  const auto statements = MakeStatements(document.facts, options, random);
   int64_t filler_bytes = options.bytes;
   for (const Statement& statement : statements)
     filler_bytes -= std::ssize(statement.Line(document.facts));

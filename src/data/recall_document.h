@@ -14,7 +14,7 @@ inline constexpr int64_t kMaxRecallFacts = 114 * 114;
 /// "The code of NAME is CODE."
 struct RecallFact {
   std::string name{};  ///< two words; no two facts of a document have the same
-  std::string code{};  ///< four digits, the first not 0: as stated last
+  std::string code{};  ///< four digits, the first not 0, or a word: as stated last
   int64_t offset = 0;  ///< of the line that states it last, in bytes of the text
 };
 
@@ -25,6 +25,9 @@ struct RecallOptions {
   /// Share of the facts that are stated again later with another code: "The code of NAME is now
   /// CODE."
   double restated = 0;
+  /// Codes are words, of those that tool sessions are about too: who can copy these can fill in
+  /// calls.
+  bool words = false;
   /// Lines of real text, which are then half of the filler; the other half is words at random.
   std::span<const std::string> prose{};
 };

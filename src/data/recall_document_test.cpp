@@ -38,6 +38,17 @@ TEST(RecallDocumentTest, HoldsWhatTheModelWasTrainedOn) {
   }
 }
 
+TEST(RecallDocumentTest, CodesMayBeWords) {
+  const RecallDocument document =
+      MakeRecallDocument({.seed = 2, .facts = 400, .bytes = 0, .words = true});
+  std::set<std::string> codes;
+  for (const RecallFact& fact : document.facts) {
+    EXPECT_TRUE(std::regex_match(fact.code, std::regex("[A-Z]?[a-z]+"))) << fact.code;
+    codes.insert(fact.code);
+  }
+  EXPECT_GT(codes.size(), 120U) << "of 185";
+}
+
 TEST(RecallDocumentTest, IsTheSameOnEveryPlatform) {
   EXPECT_EQ(MakeRecallDocument({.seed = 1, .facts = 2, .bytes = 0}).text,
             "The code of orchid mirror is 7930.\n"

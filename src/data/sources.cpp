@@ -98,6 +98,7 @@ RecallDocument Mixture::MakeDocument(int64_t tokens, Random& random) const {
                              .facts = facts,
                              .bytes = static_cast<int64_t>(bytes),
                              .restated = random.Chance(recall.restated) ? 0.3 : 0,
+                             .words = recall.words > 0 && random.Chance(recall.words),
                              .prose = options_.prose});
 }
 

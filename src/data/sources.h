@@ -28,6 +28,7 @@ struct RecallMixture {
   double filler = 1;      ///< share of a document, at most: what is left goes to questions
   double restated = 0.3;  ///< share of documents in which facts are restated
   double several = 0.2;   ///< share of questions that ask for several facts
+  double words = 0;       ///< share of documents whose codes are words
 };
 
 struct MixtureOptions {

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <functional>
 #include <map>
 #include <optional>
@@ -19,22 +18,6 @@ namespace fathom::data {
 namespace {
 
 using std::string_view;
-
-constexpr auto kCities = std::to_array<string_view>(
-    {"Lisbon", "Oslo",  "Cairo",  "Lima",   "Hanoi",  "Quito", "Dakar",   "Turin",
-     "Osaka",  "Perth", "Malmo",  "Tunis",  "Bergen", "Porto", "Seville", "Kyoto",
-     "Riga",   "Genoa", "Aarhus", "Nantes", "Bilbao", "Graz",  "Lagos",   "Havana"});
-constexpr auto kSkies =
-    std::to_array<string_view>({"sun", "rain", "snow", "fog", "wind", "clouds"});
-constexpr auto kItems = std::to_array<string_view>({"lamp", "kettle", "mirror", "blanket", "chair",
-                                                    "basket", "clock", "jacket", "bottle", "drum"});
-constexpr auto kStates = std::to_array<string_view>({"packed", "shipped", "delivered", "delayed"});
-constexpr auto kRooms = std::to_array<string_view>(
-    {"kitchen", "hall", "office", "attic", "garage", "bedroom", "library", "cellar"});
-constexpr auto kPeople = std::to_array<string_view>(
-    {"Ada", "Ben", "Cleo", "Dan", "Eva", "Finn", "Greta", "Hugo", "Ines", "Jon", "Kira", "Leo"});
-constexpr auto kDays = std::to_array<string_view>(
-    {"monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"});
 
 text::ToolCall MakeCall(Tool tool, std::string arguments) {
   return {.id = {}, .name = std::string(NameOf(tool)), .arguments = std::move(arguments)};

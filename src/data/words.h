@@ -2,7 +2,12 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
 #include <string_view>
+
+#include "data/random.h"
 
 namespace fathom::data {
 
@@ -21,5 +26,36 @@ inline constexpr auto kWords = std::to_array<std::string_view>({
     "swan",   "thistle", "thorn",  "tiger",  "timber", "topaz",   "tulip",   "valley", "velvet",
     "violet", "walnut",  "willow", "winter", "wolf",   "zephyr",
 });
+
+// What tool sessions are about.
+inline constexpr auto kCities = std::to_array<std::string_view>(
+    {"Lisbon", "Oslo",  "Cairo",  "Lima",   "Hanoi",  "Quito", "Dakar",   "Turin",
+     "Osaka",  "Perth", "Malmo",  "Tunis",  "Bergen", "Porto", "Seville", "Kyoto",
+     "Riga",   "Genoa", "Aarhus", "Nantes", "Bilbao", "Graz",  "Lagos",   "Havana"});
+inline constexpr auto kSkies =
+    std::to_array<std::string_view>({"sun", "rain", "snow", "fog", "wind", "clouds"});
+inline constexpr auto kItems =
+    std::to_array<std::string_view>({"lamp", "kettle", "mirror", "blanket", "chair", "basket",
+                                     "clock", "jacket", "bottle", "drum"});
+inline constexpr auto kStates =
+    std::to_array<std::string_view>({"packed", "shipped", "delivered", "delayed"});
+inline constexpr auto kRooms = std::to_array<std::string_view>(
+    {"kitchen", "hall", "office", "attic", "garage", "bedroom", "library", "cellar"});
+inline constexpr auto kPeople = std::to_array<std::string_view>(
+    {"Ada", "Ben", "Cleo", "Dan", "Eva", "Finn", "Greta", "Hugo", "Ines", "Jon", "Kira", "Leo"});
+inline constexpr auto kDays = std::to_array<std::string_view>(
+    {"monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"});
+
+/// Any of all these words, each as likely.
+inline std::string_view PickAnyWord(Random& random) {
+  const std::array<std::span<const std::string_view>, 8> lists = {kWords,  kCities, kSkies,  kItems,
+                                                                  kStates, kRooms,  kPeople, kDays};
+  uint64_t count = 0;
+  for (const auto& list : lists) count += list.size();
+  uint64_t at = random.Below(count);
+  size_t list = 0;
+  for (; at >= lists[list].size(); ++list) at -= lists[list].size();
+  return lists[list][at];
+}
 
 }  // namespace fathom::data

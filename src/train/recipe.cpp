@@ -107,6 +107,7 @@ base::Result<Stage> ReadStage(const toml::table& table, const std::string& where
   reader.Number("filler", stage.recall.filler);
   reader.Number("restated", stage.recall.restated);
   reader.Number("several", stage.recall.several);
+  reader.Number("words", stage.recall.words);
   double context = stage.weights.context;
   reader.Number("context_weight", context);
   stage.weights.context = static_cast<float>(context);
