@@ -53,15 +53,21 @@ base::Result<Mixture> Mixture::Create(const text::Tokenizer& tokenizer, MixtureO
   return mixture;
 }
 
+base::Result<double> Mixture::MeasureDocument(std::span<const std::string> prose) const {
+  constexpr int64_t kProbeBytes = 8000;
+  const std::string text =
+      MakeRecallDocument({.facts = 40, .bytes = kProbeBytes, .prose = prose}).text;
+  FATHOM_ASSIGN(const auto ids, tokenizer_->EncodePlain(text));
+  return static_cast<double>(text.size()) / static_cast<double>(ids.size());
+}
+
 // Lengths are asked for in tokens, and documents are made in bytes and turns: a probe of each tells
 // the ratio.
 base::Status Mixture::MeasureTokens() {
-  constexpr int64_t kProbeBytes = 8000;
   constexpr int64_t kProbeTurns = 20;
-  const RecallDocument document =
-      MakeRecallDocument({.facts = 40, .bytes = kProbeBytes, .prose = options_.prose});
-  FATHOM_ASSIGN(const auto ids, tokenizer_->EncodePlain(document.text));
-  document_bytes_ = static_cast<double>(document.text.size()) / static_cast<double>(ids.size());
+  FATHOM_ASSIGN(document_bytes_, MeasureDocument({}));
+  FATHOM_ASSIGN(prose_bytes_, MeasureDocument(options_.prose));
+  const RecallDocument document = MakeRecallDocument({.facts = 1});
   FATHOM_ASSIGN(const auto question, tokenizer_->EncodePlain(RecallQuestion(document.facts[0])));
   constexpr double kMarks = 8;  // the turn's special tokens, and the answer
   question_tokens_ = static_cast<double>(question.size()) + kMarks;
@@ -84,10 +90,10 @@ Mixture::Kind Mixture::PickKind(double at) const {
   return shares.prose > 0 ? Kind::kProse : Kind::kRecall;
 }
 
-// A document that leaves room for questions in so many tokens.
-RecallDocument Mixture::MakeDocument(int64_t tokens, Random& random) const {
+// A document of at most so many bytes.
+RecallDocument Mixture::MakeDocument(double bytes, std::span<const std::string> prose,
+                                     Random& random) const {
   const RecallMixture& recall = options_.recall;
-  double bytes = static_cast<double>(tokens) * (0.3 + 0.6 * random.Uniform()) * document_bytes_;
   constexpr double kStatementBytes = 36;
   double most = std::clamp(bytes / kStatementBytes, 1.0, kMaxRecallFacts / 4.0);
   if (recall.facts > 0) most = std::min(most, static_cast<double>(recall.facts));
@@ -99,13 +105,19 @@ RecallDocument Mixture::MakeDocument(int64_t tokens, Random& random) const {
                              .bytes = static_cast<int64_t>(bytes),
                              .restated = random.Chance(recall.restated) ? 0.3 : 0,
                              .words = recall.words > 0 && random.Chance(recall.words),
-                             .prose = options_.prose});
+                             .prose = prose});
 }
 
 base::Status Mixture::AppendRecall(uint64_t seed, int64_t tokens, Sample& sample) const {
+  constexpr double kProseShare = 0.25;
   Random random(seed);
-  const RecallDocument document = MakeDocument(tokens, random);
-  const double document_tokens = static_cast<double>(document.text.size()) / document_bytes_;
+  const bool has_prose = options_.shares.prose > 0 && random.Chance(kProseShare);
+  const double token_bytes = has_prose ? prose_bytes_ : document_bytes_;
+  const double share = 0.3 + 0.6 * random.Uniform();  // the rest is for questions
+  const RecallDocument document =
+      MakeDocument(static_cast<double>(tokens) * share * token_bytes,
+                   has_prose ? options_.prose : std::span<const std::string>(), random);
+  const double document_tokens = static_cast<double>(document.text.size()) / token_bytes;
   text::Conversation conversation;
   const bool is_system = random.Chance(0.5);
   if (is_system)

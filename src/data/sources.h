@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -35,8 +36,10 @@ struct MixtureOptions {
   MixtureShares shares{};
   RecallMixture recall{};
   SampleWeights weights{};
-  float prose_weight = 0.3f;         ///< of every token of real text
-  std::vector<std::string> prose{};  ///< paragraphs: documents of their own, and filler of others
+  float prose_weight = 0.3f;  ///< of every token of real text
+  /// Paragraphs: documents of their own, and where these have a share, filler of a quarter of the
+  /// recall documents.
+  std::vector<std::string> prose{};
 };
 
 class Mixture {
@@ -55,10 +58,12 @@ class Mixture {
   Mixture(const text::Tokenizer& tokenizer, MixtureOptions options)
       : tokenizer_(&tokenizer), options_(std::move(options)) {}
 
+  base::Result<double> MeasureDocument(std::span<const std::string> prose) const;
   base::Status MeasureTokens();
   Kind PickKind(double at) const;
   base::Status Append(Kind kind, uint64_t seed, int64_t tokens, Sample& sample) const;
-  RecallDocument MakeDocument(int64_t tokens, Random& random) const;
+  RecallDocument MakeDocument(double bytes, std::span<const std::string> prose,
+                              Random& random) const;
   base::Status AppendRecall(uint64_t seed, int64_t tokens, Sample& sample) const;
   base::Status AppendTools(uint64_t seed, int64_t tokens, Sample& sample) const;
   base::Status AppendProse(uint64_t seed, int64_t tokens, Sample& sample) const;
@@ -66,6 +71,7 @@ class Mixture {
   const text::Tokenizer* tokenizer_;
   MixtureOptions options_;
   double document_bytes_ = 1;   // of a recall document, a token
+  double prose_bytes_ = 1;      // the same, with real text
   double question_tokens_ = 1;  // of a question about it, with its answer
   double tools_tokens_ = 1;     // of a tool session's beginning
   double turn_tokens_ = 1;      // of a turn

@@ -101,6 +101,26 @@ TEST(MixtureTest, HoldsAsManyFactsAsAllowed) {
   EXPECT_GE(most, 3U);
 }
 
+// How many of 40 samples of recall documents hold the real text.
+int64_t SamplesWithText(const MixtureShares& shares) {
+  const Mixture mixture = MakeMixture(shares);
+  int64_t count = 0;
+  for (uint64_t seed = 0; seed < 40; ++seed) {
+    const auto sample = mixture.Make(seed, 1000);
+    EXPECT_TRUE(sample.ok());
+    const std::string text = *TestTokenizer().Decode(sample->tokens);
+    if (text.find("The code of") != text.npos && text.find("Some text.") != text.npos) ++count;
+  }
+  return count;
+}
+
+TEST(MixtureTest, FillsSomeDocumentsWithRealText) {
+  const int64_t samples = SamplesWithText({.recall = 1, .prose = 0.001});
+  EXPECT_GE(samples, 3);
+  EXPECT_LE(samples, 20);
+  EXPECT_EQ(SamplesWithText({.recall = 1}), 0);
+}
+
 TEST(MixtureTest, NeedsSomethingToMix) {
   EXPECT_FALSE(Mixture::Create(TestTokenizer(), {.shares = {.recall = 0}}).ok());
   EXPECT_FALSE(Mixture::Create(TestTokenizer(), {.shares = {.recall = 0, .prose = 1}}).ok());

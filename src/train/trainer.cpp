@@ -26,6 +26,7 @@
 #include "train/parameters.h"
 #include "train/recipe.h"
 #include "train/state_file.h"
+#include "train/token_vectors.h"
 
 // OpenBLAS starts threads of its own, which would wait for each other in every small product.
 // Absent where another BLAS is installed.
@@ -196,10 +197,12 @@ base::Status Training::MakeMixtures() {
 }
 
 base::Status Training::MakeModel() {
-  if (options_.from.empty())
+  if (options_.from.empty()) {
     InitializeParameters(table_, in_.recipe.seed);
-  else
+    InitializeTokens(table_, tokenizer_);
+  } else {
     FATHOM_TRY(ReadParameters(options_.from, table_));
+  }
   if (options_.lora_rank > 0) {
     trained_ = AttachAdapters(table_, options_.lora_rank, in_.recipe.seed);
     optimizer_.emplace(trained_);
