@@ -22,7 +22,7 @@ constexpr Named<AnswerOptions::Calls> kCalls[] = {
     {"required", AnswerOptions::Calls::kRequired},
 };
 // Schemas, which may be as deep as requests, stand in here.
-constexpr int kMaxDepth = text::JsonReadOptions().max_depth + 8;
+constexpr int kMaxOptionsDepth = text::JsonReadOptions().max_depth + 8;
 
 template <typename Enum>
 Json PrintName(std::span<const Named<Enum>> names, Enum value) {
@@ -70,7 +70,8 @@ std::string PrintAnswerOptions(const AnswerOptions& options) {
 }
 
 base::Result<AnswerOptions> ReadAnswerOptions(std::string_view json) {
-  FATHOM_ASSIGN(const Json object, text::ReadJson(json, "constraint", {.max_depth = kMaxDepth}));
+  FATHOM_ASSIGN(const Json object,
+                text::ReadJson(json, "constraint", {.max_depth = kMaxOptionsDepth}));
   return ReadOptions({.json = &object, .path = "constraint"});
 }
 

@@ -9,7 +9,7 @@ using text::Field;
 using text::Json;
 
 // Schemas, which may be as deep as requests, stand in here.
-constexpr int kMaxDepth = text::JsonReadOptions().max_depth + 16;
+constexpr int kMaxTurnDepth = text::JsonReadOptions().max_depth + 16;
 
 Json PrintInteger(int64_t value) { return Json(Json::Number{std::to_string(value)}); }
 
@@ -53,7 +53,7 @@ std::string DescribeTurn(const TurnRules& rules, const engine::TokenConstraint* 
 base::Result<std::shared_ptr<engine::TokenConstraint>> DescribedTurns::Make(
     const std::string& description) {
   FATHOM_ASSIGN(const Json json,
-                text::ReadJson(description, "constraint", {.max_depth = kMaxDepth}));
+                text::ReadJson(description, "constraint", {.max_depth = kMaxTurnDepth}));
   const Field object = {.json = &json, .path = "constraint"};
   FATHOM_TRY(RequireObject(object));
   FATHOM_ASSIGN(const TurnRules rules, ReadRules(object.Member("turn")));
