@@ -60,14 +60,14 @@ json MakeBody(Dialect dialect, const Question& question) {
     body["reasoning"]["effort"] = question.thinks ? "high" : "none";
     body["max_output_tokens"] = question.max_tokens;
     function["type"] = "function";
-    if (question.has_tools) body["tools"] = {function};
+    if (question.has_tools) body["tools"] = json::array({function});
   } else {
     body["messages"] = {{{"role", "user"}, {"content", question.text}}};
     body["reasoning_effort"] = question.thinks ? "high" : "none";
     if (dialect == Dialect::kChat) function = {{"type", "function"}, {"function", function}};
     if (dialect == Dialect::kMessages) function = {{"name", "write"}, {"input_schema", schema}};
     if (dialect == Dialect::kMessages && question.thinks) body["thinking"]["type"] = "adaptive";
-    if (question.has_tools) body["tools"] = {function};
+    if (question.has_tools) body["tools"] = json::array({function});
   }
   if (dialect != Dialect::kResponses) body["max_tokens"] = question.max_tokens;
   return body;
