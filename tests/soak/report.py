@@ -6,7 +6,7 @@ import re
 
 from clients import OUTCOMES
 from server import LEAK_BYTES
-from session import KEPT_SHARE
+from session import BLOCK_TOKENS, KEPT_SHARE
 
 WIDTH, LEFT, PANEL, GAP = 900, 64, 120, 46
 CURVES = (
@@ -80,7 +80,9 @@ def describe(soak):
         f" minutes; the quiet run before it took {soak.quiet_seconds / 60:.1f}.",
         f"The session made {session.turns} calls and had {session.prompt_tokens:,} tokens at its end."
         f" Of the {session.all_prompt_tokens:,} tokens of all its prompts"
-        f" {session.all_prompt_tokens - session.cached_tokens:,} were computed.",
+        f" {session.all_prompt_tokens - session.cached_tokens:,} were computed; after"
+        f" {len(session.lost_tokens)} turns the end of their prompt was no longer there, and up to"
+        f" {max(session.lost_tokens, default=0):,} tokens were computed again.",
         f"{len(field.references)} different requests, turns of the session included;"
         f" {field.answers:,} answers were compared in full, {field.beginnings:,} as far as they came.",
         f"The disk ({soak.disk.kind}) was full from {full}; the server named {soak.lost_while_full}"
@@ -111,11 +113,16 @@ What has to hold:
 - Every answer that was delivered in full is the one that a server gave which had nothing else to do; one
   that was cut off is a beginning of it. With log probabilities, where they were asked for.
 - Each attempt ends as one of the columns below. Nothing hangs, and no connection ends by itself without a kill.
-- Each turn of the session finds what was computed for the one before. After a kill it finds the longest
-  position that was in files, at least {share:.0%} of the prompt before; on a full disk files make room for
-  others, and nothing is promised. ([Prefix cache](design/prefix-cache.md) says what is written.)
-- With nothing under way the process has as many descriptors and threads as at its first rest, and at most
-  {leak} MiB more memory beside that of sequences; `/metrics` shows nothing running, waiting or promised.
+- Each turn of the session finds what was computed for the one before, but for at most {block:,} tokens: the
+  position at the end of a prompt may have to make room, those at every {block:,} tokens do not. After a kill
+  the session finds the longest position that was in files, and at least {share:.0%} of the prompt before; on
+  a full disk files make room for others, and nothing is promised. ([Prefix cache](design/prefix-cache.md)
+  says what is kept and written.)
+- With nothing under way the last process has as many descriptors and threads as at its first rest, and
+  `/metrics` shows nothing running, waiting or promised. While the crowd goes on and the session does not
+  grow any more, between the last two rests, memory beside that of sequences grows by at most {leak} MiB.
+  Before, it does: the scratch of the indexer is used as far as the longest sequence goes, and each position
+  lists its pages.
 - The server ends with status 0, and logs nothing that it should not.
 
 ## What was found
@@ -189,6 +196,7 @@ def record(soak):
     docs = pathlib.Path(__file__).resolve().parents[2] / "docs"
     (docs / "images/soak.svg").write_text(draw(soak))
     (docs / "soak.md").write_text(PAGE.format(
+        block=BLOCK_TOKENS,
         share=KEPT_SHARE, leak=LEAK_BYTES >> 20, machine=describe_machine(), tier=soak.field.server.tier,
         described="\n".join(f"- {line}" for line in describe(soak)),
         outcomes=tabulate_outcomes(soak.field.counts), deaths=tabulate_deaths(soak),

@@ -12,8 +12,8 @@ import time
 import connection
 
 START_SECONDS = 60
-# What the process may have taken more, beside the memory of sequences, which is meant to fill up:
-# remembered answers, and pages that the allocator keeps.
+# What a process may take more after minutes of requests no longer than those before, beside the
+# memory of sequences: remembered answers, and pages that the allocator keeps.
 LEAK_BYTES = 16 << 20
 METRIC = re.compile(r"^([\w:]+)(?:\{([^}]*)\})? (\S+)$", re.MULTILINE)
 
@@ -39,17 +39,21 @@ class Sample:
 
 
 def find_leaks(first, last):
-    """What has grown between two samples with nothing under way, in words."""
+    """What there is more of, or of what there should be none, with nothing under way."""
     leaks = []
     for name in ("descriptors", "threads"):
         if getattr(last, name) != getattr(first, name):
             leaks.append(f"{name}: {getattr(last, name)}, and {getattr(first, name)} before")
-    if last.other_bytes - first.other_bytes > LEAK_BYTES:
-        leaks.append(f"memory: {last.other_bytes} bytes, and {first.other_bytes} before")
     for name in ("running", "waiting", "promised_bytes"):
         if getattr(last, name) != 0:
             leaks.append(f"{name}: {getattr(last, name)} with nothing under way")
     return leaks
+
+
+def find_growth(first, last):
+    """Memory that was taken between two samples after which requests were no longer than before."""
+    grown = last.other_bytes - first.other_bytes
+    return [f"memory: {grown} bytes more"] if grown > LEAK_BYTES else []
 
 
 class Server:

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import random
+import time
 
 import connection
 from clients import Client, COMPLETE
@@ -11,8 +12,10 @@ from workload import Request, make_text, openai_tools
 CHAT = "/v1/chat/completions"
 
 
-# A position is written once a conversation has grown by a hundredth (docs/design/prefix-cache.md),
-# and one may be being written as the process is killed.
+# Positions are kept every so many tokens (docs/design/prefix-cache.md). One beside such a one, as
+# the end of a prompt may be, is worth little and goes first when memory is short.
+BLOCK_TOKENS = 2048
+# A position is written once a conversation has grown by a hundredth, and one may be being written as the process is killed.
 KEPT_SHARE = 0.98
 
 
@@ -51,10 +54,12 @@ class SessionClient(Client):
         self.has_failed = False
         self.prompt_tokens = 0  # of the last turn
         self.cached_tokens = 0  # of all turns
+        self.lost_tokens = []  # of the turn before, computed again, where there was no kill
         self.all_prompt_tokens = 0
         self.death = None  # of the server, since the last turn
         self._result_tokens = result_tokens
         self._words_per_token = None
+        self._last = None  # request
         self._messages = [{"role": "user", "content": "Look everything up, one after the other."}]
 
     async def run(self):
@@ -77,11 +82,12 @@ class SessionClient(Client):
         made.close()
 
     async def _take_turn(self):
-        body = {"messages": self._messages, "tools": openai_tools(), "tool_choice": "required",
+        body = {"messages": list(self._messages), "tools": openai_tools(), "tool_choice": "required",
                 "parallel_tool_calls": False, "max_tokens": 160, "temperature": 0,
                 "reasoning_effort": "none", "stream": True,
                 "stream_options": {"include_usage": True}}  # fmt: skip
-        answer = await self.insist(Request(f"turn {self.turns}", CHAT, body))
+        self._last = Request(f"turn {self.turns}", CHAT, body)
+        answer = await self.insist(self._last)
         if answer is None or not answer.call_ids:
             self.field.report(f"session, turn {self.turns}: no call came of it")
             self.has_failed = True
@@ -90,13 +96,26 @@ class SessionClient(Client):
         self._go_on(answer)
         self.turns += 1
 
+    async def repeat(self, seconds):
+        """Asks the last turn again and again: the longest request there is."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end and not self.has_failed:
+            async with self.field.gate:
+                answer = await self.insist(self._last)
+            self.has_failed = answer is None
+        self.drop()
+
     def _check_cache(self, usage):
-        """Nothing of the turn before is computed twice, and after a kill little of it."""
+        """Hardly anything of the turn before is computed twice, nor after a kill."""
         prompt = usage["prompt_tokens"]
         cached = usage["prompt_tokens_details"]["cached_tokens"]
         # The last token of a prompt is computed again: its logits are asked for.
         known = self.prompt_tokens - 1
-        if self.death:
+        if not self.death:
+            if cached < known:
+                self.lost_tokens.append(known - cached)
+            known -= BLOCK_TOKENS
+        else:
             self.death.end(prompt, cached)
             known = self.death.known_tokens
             self.death = None

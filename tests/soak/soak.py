@@ -20,7 +20,7 @@ import disk
 import report
 from connection import CUTS
 from field import Field
-from server import Server, find_leaks
+from server import Server, find_growth, find_leaks
 from session import Death, SessionClient
 from workload import MAX_BODY_BYTES, Pool
 
@@ -36,6 +36,7 @@ class Form:
     calls: int
     result_tokens: int
     least_tokens: int  # of the session at its end
+    steady_seconds: int  # for which the crowd goes on after that
     context: int
     requests: int  # that differ
     most_words: int  # of their texts
@@ -52,6 +53,7 @@ SHORT = Form(
     calls=36,
     result_tokens=300,
     least_tokens=10000,
+    steady_seconds=10,
     context=32768,
     requests=24,
     most_words=500,
@@ -73,6 +75,7 @@ LONG = Form(
     calls=500,
     result_tokens=340,
     least_tokens=200000,
+    steady_seconds=150,
     context=262144,
     requests=96,
     most_words=5000,
@@ -162,6 +165,9 @@ class Soak:
             planned = group.create_task(self._follow_plan(server))
             await self.session.run()
             await planned
+            if not self.session.has_failed:
+                await self._rest(server)
+                await self.session.repeat(self.form.steady_seconds)
             self.field.is_over = True
             await asyncio.gather(*others)
             if not self.session.has_failed:
@@ -227,7 +233,8 @@ class Soak:
     def _check_end(self):
         if self.session.has_failed:
             return
-        for leak in find_leaks(self.rests[0], self.rests[-1]):
+        first, before, last = self.rests[0], *self.rests[-2:]
+        for leak in find_leaks(first, last) + find_growth(before, last):
             self.field.report(leak)
         if self.lost_while_full == 0:
             self.field.report("the disk was full, and nothing that the server wrote failed")

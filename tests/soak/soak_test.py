@@ -10,7 +10,7 @@ import unittest
 import clients
 from answers import Answer, AnswerReader, FailedAnswer, fold_messages
 from field import Field
-from server import LEAK_BYTES, Sample, find_leaks
+from server import LEAK_BYTES, Sample, find_growth, find_leaks
 from session import Death
 from workload import Request
 
@@ -78,16 +78,21 @@ class LeaksTest(unittest.TestCase):
     SAMPLE = Sample(at=0, rss_bytes=100 << 20, kv_bytes=50 << 20, descriptors=11, threads=5,
                     running=0, waiting=0, promised_bytes=0, disk_failures=0)  # fmt: skip
 
-    def test_the_memory_of_sequences_may_fill_up(self):
-        more = dataclasses.replace(self.SAMPLE, rss_bytes=200 << 20, kv_bytes=150 << 20)
-        self.assertEqual(find_leaks(self.SAMPLE, more), [])
+    def grow(self, **values):
+        return dataclasses.replace(self.SAMPLE, **values)
 
-    def test_everything_else_is_found(self):
-        grown = {"rss_bytes": self.SAMPLE.rss_bytes + LEAK_BYTES + 1, "descriptors": 12,
-                 "threads": 6, "running": 1, "waiting": 1, "promised_bytes": 1}  # fmt: skip
-        for name, value in grown.items():
-            leaky = dataclasses.replace(self.SAMPLE, **{name: value})
-            self.assertEqual(len(find_leaks(self.SAMPLE, leaky)), 1, name)
+    def test_the_memory_of_sequences_may_fill_up(self):
+        size, more = self.SAMPLE.rss_bytes, 100 << 20
+        full = self.grow(rss_bytes=size + more, kv_bytes=self.SAMPLE.kv_bytes + more)
+        self.assertEqual(find_growth(self.SAMPLE, full), [])
+        grown = self.grow(rss_bytes=size + LEAK_BYTES + 1)
+        self.assertEqual(len(find_growth(self.SAMPLE, grown)), 1)
+
+    def test_whatever_stays_is_found(self):
+        self.assertEqual(find_leaks(self.SAMPLE, self.SAMPLE), [])
+        stays = {"descriptors": 12, "threads": 6, "running": 1, "waiting": 1, "promised_bytes": 1}
+        for name, value in stays.items():
+            self.assertEqual(len(find_leaks(self.SAMPLE, self.grow(**{name: value}))), 1, name)
 
 
 class DeathTest(unittest.TestCase):
