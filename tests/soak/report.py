@@ -9,6 +9,7 @@ from server import LEAK_BYTES
 from session import BLOCK_TOKENS, KEPT_SHARE
 
 WIDTH, LEFT, PANEL, GAP = 900, 64, 120, 46
+POINTS = 400  # of a curve, at most
 CURVES = (
     ("Memory, MB: the process (blue), sequences (green)", 1e-6, ("rss_bytes", "kv_bytes")),
     ("Requests: under way (blue), waiting (green)", 1, ("running", "waiting")),
@@ -80,9 +81,8 @@ def describe(soak):
         f" minutes; the quiet run before it took {soak.quiet_seconds / 60:.1f}.",
         f"The session made {session.turns} calls and had {session.prompt_tokens:,} tokens at its end."
         f" Of the {session.all_prompt_tokens:,} tokens of all its prompts"
-        f" {session.all_prompt_tokens - session.cached_tokens:,} were computed; after"
-        f" {len(session.lost_tokens)} turns the end of their prompt was no longer there, and up to"
-        f" {max(session.lost_tokens, default=0):,} tokens were computed again.",
+        f" {session.all_prompt_tokens - session.cached_tokens:,} were computed. Without a kill"
+        f" {sum(session.lost_tokens):,} tokens were computed that had been before.",
         f"{len(field.references)} different requests, turns of the session included;"
         f" {field.answers:,} answers were compared in full, {field.beginnings:,} as far as they came.",
         f"The disk ({soak.disk.kind}) was full from {full}; the server named {soak.lost_while_full}"
@@ -149,6 +149,13 @@ def scale_time(soak):
     return lambda at: LEFT + (WIDTH - LEFT) * (at - soak.began) / (end - soak.began)
 
 
+def thin(samples, name):
+    """Of neighbours the largest."""
+    size = -(-len(samples) // POINTS)
+    groups = (samples[at : at + size] for at in range(0, len(samples), size))
+    return [max(group, key=lambda sample: getattr(sample, name)) for group in groups]
+
+
 def draw_panel(top, title, scale, names, soak):
     """One chart over time."""
     x = scale_time(soak)
@@ -168,7 +175,8 @@ def draw_panel(top, title, scale, names, soak):
         out.append(f'<path class="grid" d="M{LEFT} {y(value):.1f}H{WIDTH}"/>')
         out.append(f'<text x="{LEFT - 8}" y="{y(value) + 4:.1f}" class="left">{value:.0f}</text>')
     for name, colour in zip(names, COLOURS):
-        points = " ".join(f"{x(s.at):.1f},{y(getattr(s, name) * scale):.1f}" for s in soak.samples)
+        samples = thin(soak.samples, name)
+        points = " ".join(f"{x(s.at):.1f},{y(getattr(s, name) * scale):.1f}" for s in samples)
         out.append(f'<polyline points="{points}" stroke="{colour}"/>')
     return out
 
