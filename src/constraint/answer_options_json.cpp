@@ -31,16 +31,10 @@ Json PrintName(std::span<const Named<Enum>> names, Enum value) {
   return {};
 }
 
-base::Result<bool> ReadFlag(const Field& field) {
-  FATHOM_ASSIGN(const std::optional<bool> flag, ReadOptionalBool(field));
-  if (!flag) return field.FailKind("a boolean");
-  return *flag;
-}
-
 base::Result<AnswerOptions> ReadOptions(const Field& object) {
   FATHOM_TRY(RequireObject(object));
   AnswerOptions options;
-  FATHOM_ASSIGN(options.starts_in_reasoning, ReadFlag(object.Member("starts_in_reasoning")));
+  FATHOM_ASSIGN(options.starts_in_reasoning, ReadBool(object.Member("starts_in_reasoning")));
   FATHOM_ASSIGN(options.content,
                 text::ReadName<AnswerOptions::Content>(object.Member("content"), kContents));
   const Field schema = object.Member("schema");
@@ -51,7 +45,7 @@ base::Result<AnswerOptions> ReadOptions(const Field& object) {
   const Field tools = object.Member("tools");
   FATHOM_TRY(CountItems(tools));
   if (tools.IsArray()) options.tools = *tools.json->AsArray();
-  FATHOM_ASSIGN(options.allows_parallel_calls, ReadFlag(object.Member("allows_parallel_calls")));
+  FATHOM_ASSIGN(options.allows_parallel_calls, ReadBool(object.Member("allows_parallel_calls")));
   return options;
 }
 

@@ -11,28 +11,14 @@ using text::Json;
 // Schemas, which may be as deep as requests, stand in here.
 constexpr int kMaxTurnDepth = text::JsonReadOptions().max_depth + 16;
 
-Json PrintInteger(int64_t value) { return Json(Json::Number{std::to_string(value)}); }
-
-base::Result<bool> ReadRule(const Field& field) {
-  FATHOM_ASSIGN(const std::optional<bool> flag, ReadOptionalBool(field));
-  if (!flag) return field.FailKind("a boolean");
-  return *flag;
-}
-
-base::Result<int64_t> ReadLimit(const Field& field) {
-  FATHOM_ASSIGN(const std::optional<int64_t> limit, ReadOptionalInteger(field));
-  if (!limit) return field.FailKind("an integer");
-  return *limit;
-}
-
 base::Result<TurnRules> ReadRules(const Field& object) {
   FATHOM_TRY(RequireObject(object));
   TurnRules rules;
-  FATHOM_ASSIGN(rules.starts_in_reasoning, ReadRule(object.Member("starts_in_reasoning")));
-  FATHOM_ASSIGN(rules.may_call, ReadRule(object.Member("may_call")));
-  FATHOM_ASSIGN(rules.ends, ReadRule(object.Member("ends")));
-  FATHOM_ASSIGN(rules.thinking_tokens, ReadLimit(object.Member("thinking_tokens")));
-  FATHOM_ASSIGN(rules.repetition_tokens, ReadLimit(object.Member("repetition_tokens")));
+  FATHOM_ASSIGN(rules.starts_in_reasoning, ReadBool(object.Member("starts_in_reasoning")));
+  FATHOM_ASSIGN(rules.may_call, ReadBool(object.Member("may_call")));
+  FATHOM_ASSIGN(rules.ends, ReadBool(object.Member("ends")));
+  FATHOM_ASSIGN(rules.thinking_tokens, ReadInteger(object.Member("thinking_tokens")));
+  FATHOM_ASSIGN(rules.repetition_tokens, ReadInteger(object.Member("repetition_tokens")));
   return rules;
 }
 
@@ -43,8 +29,8 @@ std::string DescribeTurn(const TurnRules& rules, const engine::TokenConstraint* 
       {"starts_in_reasoning", Json(rules.starts_in_reasoning)},
       {"may_call", Json(rules.may_call)},
       {"ends", Json(rules.ends)},
-      {"thinking_tokens", PrintInteger(rules.thinking_tokens)},
-      {"repetition_tokens", PrintInteger(rules.repetition_tokens)},
+      {"thinking_tokens", Json(rules.thinking_tokens)},
+      {"repetition_tokens", Json(rules.repetition_tokens)},
   }));
   const std::string answer = inner ? inner->Describe() : "";
   return R"({"turn":)" + turn + (answer.empty() ? "" : R"(,"answer":)" + answer) + "}";

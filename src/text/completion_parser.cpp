@@ -14,7 +14,6 @@ namespace fathom::text {
 namespace {
 
 using Element = DsmlTag::Element;
-using Kind = CompletionEvent::Kind;
 
 constexpr std::string_view kSpace = " \t\r\n";
 // Where a marker can begin, in text and in values.
@@ -23,8 +22,6 @@ constexpr std::string_view kMarkerStarts = "<\n";
 constexpr size_t kMaxSpace = 64;
 // Objects inside one another in the loose form of parameters; what is deeper is text.
 constexpr size_t kMaxObjects = 16;
-// A text can be wrong in as many ways as it has tags.
-constexpr size_t kMaxProblems = 32;
 
 Match MatchLiteral(std::string_view text, std::string_view literal) {
   if (text.starts_with(literal)) return Match::kYes;
@@ -53,7 +50,7 @@ std::vector<CompletionEvent> CompletionParser::Feed(std::string_view piece, Orig
   ready_.append(input_, 0, settled);
   input_.erase(0, settled);
   Run();
-  return std::exchange(events_, {});
+  return writer_.TakeEvents();
 }
 
 std::vector<CompletionEvent> CompletionParser::Finish(TextEnd end) {
@@ -67,8 +64,8 @@ std::vector<CompletionEvent> CompletionParser::Finish(TextEnd end) {
   } else if (state_ == State::kMarkup) {
     AddProblem("a block of tool calls has no end");
   }
-  if (in_reasoning_ && completion_.tool_calls.empty()) AddProblem("the reasoning has no end");
-  return std::exchange(events_, {});
+  if (in_reasoning_ && completion().tool_calls.empty()) AddProblem("the reasoning has no end");
+  return writer_.TakeEvents();
 }
 
 void CompletionParser::Run() {
@@ -138,13 +135,13 @@ bool CompletionParser::StepText() {
     const TextMarker marker = MatchTextMarker(text.substr(at), is_section_empty_ && at == 0);
     if (marker.match == Match::kNo && !marker.has_bare_opener) continue;
     const size_t settled = at + (marker.has_bare_opener ? 1 : 0);
-    EmitText(text.substr(0, settled));
+    AddText(text.substr(0, settled));
     at_ += settled;
     if (marker.has_bare_opener) AddProblem("a block of tool calls begins without a call");
     if (marker.match == Match::kYes) TakeTextMarker(marker);
     return marker.match != Match::kPartial;
   }
-  EmitText(text);
+  AddText(text);
   at_ += text.size();
   return false;
 }
@@ -233,7 +230,7 @@ bool CompletionParser::StepMarkup() {
   AddProblem("text between the tags of the tool calls");
   const std::string_view stray = text.substr(0, text.find('<', 1));
   at_ += stray.size();
-  EmitStray(stray);
+  writer_.AddContent(stray);
   return true;
 }
 
@@ -259,31 +256,28 @@ void CompletionParser::TakeTag(const DsmlTag& tag) {
     EndObject();
   } else {
     AddProblem("a tag out of place in the tool calls");
-    EmitStray(raw);
+    writer_.AddContent(raw);
   }
 }
 
 void CompletionParser::BeginCall(const DsmlTag& invoke) {
-  completion_.tool_calls.push_back({.name = invoke.name, .arguments = ""});
-  Emit(Kind::kCallBegin, invoke.name);
+  writer_.BeginCall(invoke.name);
   BeginObject();
   state_ = State::kMarkup;
 }
 
 void CompletionParser::EndCall(bool is_complete) {
   while (!keys_.empty()) EndObject();
-  completion_.tool_calls.back().is_complete = is_complete;
-  Emit(Kind::kCallEnd, "");
-  EmitContent(std::exchange(stray_, {}));
+  writer_.EndCall(is_complete);
 }
 
 void CompletionParser::BeginObject() {
-  EmitArguments("{");
+  writer_.AddArguments("{");
   keys_.emplace_back();
 }
 
 void CompletionParser::EndObject() {
-  EmitArguments("}");
+  writer_.AddArguments("}");
   keys_.pop_back();
 }
 
@@ -291,11 +285,11 @@ void CompletionParser::EndObject() {
 void CompletionParser::EndOpenCall(TextEnd end) {
   AddProblem("the text ends inside " + DescribeCall());
   if (end == TextEnd::kCut) {
-    if (state_ == State::kValue && sink_ == Sink::kJson) EmitArguments(json_value_);
+    if (state_ == State::kValue && sink_ == Sink::kJson) writer_.AddArguments(json_value_);
     keys_.clear();
     return EndCall(false);
   }
-  if (state_ == State::kValueStart) EmitArguments("\"");
+  if (state_ == State::kValueStart) writer_.AddArguments("\"");
   if (state_ == State::kValueStart || state_ == State::kValue) EndValue("");
   EndCall(false);
 }
@@ -341,12 +335,12 @@ void CompletionParser::BeginParameter(const DsmlTag& tag, std::string_view raw_t
   if (!keys_.back().insert(key_).second) {
     AddProblem(fmt::format("{} has the parameter {} twice", DescribeCall(), QuoteJson(key_)));
     sink_ = Sink::kStray;
-    EmitStray(raw_tag);
+    writer_.AddContent(raw_tag);
     return;
   }
-  if (keys_.back().size() > 1) EmitArguments(", ");
-  EmitString(key_);
-  EmitArguments(": ");
+  if (keys_.back().size() > 1) writer_.AddArguments(", ");
+  writer_.AddArguments(QuoteJson(key_));
+  writer_.AddArguments(": ");
   json_value_.clear();
   sink_ = tag.is_string.value_or(true) ? Sink::kString : Sink::kJson;
   if (!tag.is_string.has_value()) {
@@ -354,7 +348,7 @@ void CompletionParser::BeginParameter(const DsmlTag& tag, std::string_view raw_t
                            QuoteJson(key_)));
     state_ = State::kValueStart;
   } else if (*tag.is_string) {
-    EmitArguments("\"");
+    writer_.AddArguments("\"");
   }
 }
 
@@ -369,7 +363,7 @@ bool CompletionParser::StepValueStart() {
     BeginObject();
     state_ = State::kMarkup;
   } else {
-    EmitArguments("\"");
+    writer_.AddArguments("\"");
     state_ = State::kValue;
   }
   return true;
@@ -443,14 +437,14 @@ void CompletionParser::AddToValue(std::string_view text) {
       }
       std::string escaped;
       AppendJsonEscaped(text, &escaped);
-      EmitArguments(escaped);
+      writer_.AddArguments(escaped);
       break;
     }
     case Sink::kJson:
       json_value_.append(text);
       break;
     case Sink::kStray:
-      EmitStray(text);
+      writer_.AddContent(text);
       break;
   }
 }
@@ -459,82 +453,29 @@ void CompletionParser::EndValue(std::string_view closing_tag) {
   state_ = State::kMarkup;
   switch (sink_) {
     case Sink::kString:
-      EmitArguments("\"");
+      writer_.AddArguments("\"");
       break;
     case Sink::kJson:
       if (ReadJson(json_value_, key_, {.allow_non_finite = false}).ok()) {
-        EmitArguments(json_value_);
+        writer_.AddArguments(json_value_);
       } else {
         AddProblem(fmt::format("{}: the parameter {} is not JSON and becomes a string",
                                DescribeCall(), QuoteJson(key_)));
-        EmitString(json_value_);
+        writer_.AddArguments(QuoteJson(json_value_));
       }
       break;
     case Sink::kStray:
-      EmitStray(closing_tag);
+      writer_.AddContent(closing_tag);
       break;
   }
 }
 
-// Output.
-
-void CompletionParser::EmitText(std::string_view text) {
+void CompletionParser::AddText(std::string_view text) {
   if (text.empty()) return;
   is_section_empty_ = false;
-  if (in_reasoning_) {
-    completion_.reasoning.append(text);
-    Emit(Kind::kReasoning, text);
-  } else {
-    if (!completion_.tool_calls.empty()) AddProblem("text after the tool calls");
-    EmitContent(text);
-  }
-}
-
-void CompletionParser::EmitContent(std::string_view text) {
-  if (text.empty()) return;
-  completion_.content.append(text);
-  Emit(Kind::kContent, text);
-}
-
-void CompletionParser::EmitArguments(std::string_view json) {
-  if (json.empty()) return;
-  completion_.tool_calls.back().arguments.append(json);
-  Emit(Kind::kCallArguments, json);
-}
-
-void CompletionParser::EmitString(std::string_view text) { EmitArguments(QuoteJson(text)); }
-
-// Text that belongs to no call; content within a call would come between its arguments.
-void CompletionParser::EmitStray(std::string_view text) {
-  if (keys_.empty()) {
-    EmitContent(text);
-  } else {
-    stray_.append(text);
-  }
-}
-
-void CompletionParser::Emit(Kind kind, std::string_view text) {
-  const bool is_text = kind == Kind::kReasoning || kind == Kind::kContent;
-  const size_t call = is_text ? 0 : completion_.tool_calls.size() - 1;
-  const bool joins = !events_.empty() && events_.back().kind == kind && kind != Kind::kCallBegin &&
-                     kind != Kind::kCallEnd;
-  if (joins) {
-    events_.back().text.append(text);
-  } else {
-    events_.push_back({.kind = kind, .call = call, .text = std::string(text)});
-  }
-}
-
-void CompletionParser::AddProblem(std::string problem) {
-  auto& problems = completion_.problems;
-  if (problems.size() == kMaxProblems) return;
-  if (std::find(problems.begin(), problems.end(), problem) != problems.end()) return;
-  problems.push_back(std::move(problem));
-}
-
-std::string CompletionParser::DescribeCall() const {
-  return fmt::format("call {} ({})", completion_.tool_calls.size(),
-                     QuoteJson(completion_.tool_calls.back().name));
+  if (in_reasoning_) return writer_.AddReasoning(text);
+  if (!completion().tool_calls.empty()) AddProblem("text after the tool calls");
+  writer_.AddContent(text);
 }
 
 Completion ParseCompletion(std::string_view text, const CompletionOptions& options) {

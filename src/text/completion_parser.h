@@ -6,9 +6,11 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "text/byte_ranges.h"
+#include "text/completion_writer.h"
 #include "text/dsml_tag.h"
 
 namespace fathom::text {
@@ -29,40 +31,10 @@ enum class Origin {
   kSpecialToken,  ///< one special token
 };
 
-struct CompletionEvent {
-  enum class Kind { kReasoning, kContent, kCallBegin, kCallArguments, kCallEnd };
-
-  Kind kind = Kind::kContent;
-  size_t call = 0;   ///< call events: the index of the call
-  std::string text;  ///< what is added; kCallBegin: the tool's name; kCallEnd: empty
-
-  bool operator==(const CompletionEvent&) const = default;
-};
-
 /// Why there is no more text.
 enum class TextEnd {
   kWhole,  ///< Who wrote it ended it. A call that is open is closed.
   kCut,    ///< Something else did, such as a limit. A call that is open stays so.
-};
-
-struct CompletedCall {
-  std::string name;
-  /// A JSON object. If the text was cut inside the call: as much of one as was said, without what
-  /// would close it, so that nobody takes it for all of it.
-  std::string arguments;
-  bool is_complete = true;  ///< false if the text ended inside the call
-
-  bool operator==(const CompletedCall&) const = default;
-};
-
-struct Completion {
-  std::string reasoning;
-  std::string content;
-  std::vector<CompletedCall> tool_calls;
-  /// One line for each way in which the text was not as the format has it.
-  std::vector<std::string> problems;
-
-  bool operator==(const Completion&) const = default;
 };
 
 /// How to make a turn of a text that was cut.
@@ -96,8 +68,7 @@ struct CutEnd {
 ///   cut, it does not end, and what may be the beginning of a tag there is dropped.
 /// - The end-of-sentence token is dropped at the very end and is text elsewhere.
 /// - What ordinary tokens spell neither ends the reasoning nor the sentence: the model has tokens
-/// for
-///   both, and spells them only to speak about them. Tags are taken in any spelling.
+///   for both, and spells them only to speak about them. Tags are taken in any spelling.
 class CompletionParser {
  public:
   explicit CompletionParser(const CompletionOptions& options = {});
@@ -108,7 +79,7 @@ class CompletionParser {
   std::vector<CompletionEvent> Finish(TextEnd end = TextEnd::kWhole);
 
   /// What was parsed so far; all of it after Finish.
-  const Completion& completion() const { return completion_; }
+  const Completion& completion() const { return writer_.completion(); }
 
   /// REQUIRES: the text was cut.
   const CutEnd& cut_end() const { return cut_end_; }
@@ -166,20 +137,14 @@ class CompletionParser {
   void Cut();
   std::string MakeClosingTags() const;
 
-  void EmitText(std::string_view text);
-  void EmitContent(std::string_view text);
-  void EmitArguments(std::string_view json);
-  void EmitString(std::string_view text);
-  void EmitStray(std::string_view text);
-  void Emit(CompletionEvent::Kind kind, std::string_view text);
-  void AddProblem(std::string problem);
-  std::string DescribeCall() const;
+  void AddText(std::string_view text);
+  void AddProblem(std::string problem) { writer_.AddProblem(std::move(problem)); }
+  std::string DescribeCall() const { return writer_.DescribeCall(); }
 
   std::string_view Rest() const { return std::string_view(ready_).substr(at_); }
 
   CompletionOptions options_;
-  Completion completion_;
-  std::vector<CompletionEvent> events_;
+  CompletionWriter writer_;
 
   std::string input_;  // fed, but perhaps part of a character or of the end-of-sentence token
   std::string ready_;  // complete characters; those before at_ are done with
@@ -197,7 +162,6 @@ class CompletionParser {
   // The open call: the keys of its object and of the objects inside one another in it.
   std::vector<std::set<std::string>> keys_;
   bool in_stray_text_ = false;
-  std::string stray_;  // content that waits for the end of the call
 
   // The open parameter.
   Sink sink_ = Sink::kString;

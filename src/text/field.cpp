@@ -76,6 +76,12 @@ Result<std::optional<bool>> ReadOptionalBool(const Field& field) {
   return std::optional<bool>(*field.json->AsBoolean());
 }
 
+Result<bool> ReadBool(const Field& field) {
+  FATHOM_ASSIGN(const std::optional<bool> value, ReadOptionalBool(field));
+  if (!value) return field.FailKind("a boolean");
+  return *value;
+}
+
 Result<std::optional<double>> ReadOptionalNumber(const Field& field, const Range<double>& range) {
   if (field.IsMissingOrNull()) return std::optional<double>();
   if (field.json->AsNumber() == nullptr) return field.FailKind("a number");
@@ -105,6 +111,12 @@ Result<std::optional<int64_t>> ReadOptionalInteger(const Field& field,
         fmt::format("{} is not between {} and {}", Shorten(literal), range.least, range.most));
   }
   return std::optional<int64_t>(value);
+}
+
+Result<int64_t> ReadInteger(const Field& field, const Range<int64_t>& range) {
+  FATHOM_ASSIGN(const std::optional<int64_t> value, ReadOptionalInteger(field, range));
+  if (!value) return field.FailKind("an integer");
+  return *value;
 }
 
 }  // namespace fathom::text

@@ -49,6 +49,8 @@ base::Result<size_t> CountItems(const Field& field);
 
 /// The boolean there; nothing if it is missing or null.
 base::Result<std::optional<bool>> ReadOptionalBool(const Field& field);
+/// The boolean there.
+base::Result<bool> ReadBool(const Field& field);
 
 /// An inclusive range that a number must be in.
 template <typename Value>
@@ -60,6 +62,8 @@ struct Range {
 /// The number there; nothing if it is missing or null. 12.0 counts as an integer.
 base::Result<std::optional<int64_t>> ReadOptionalInteger(const Field& field,
                                                          const Range<int64_t>& range = {});
+/// The integer there.
+base::Result<int64_t> ReadInteger(const Field& field, const Range<int64_t>& range = {});
 base::Result<std::optional<double>> ReadOptionalNumber(const Field& field,
                                                        const Range<double>& range = {});
 

@@ -37,12 +37,16 @@ TEST_F(FieldTest, WhatIsOptionalMayBeMissingOrNull) {
     EXPECT_EQ(ReadOptionalInteger(At(key)).value(), std::nullopt);
     EXPECT_EQ(ReadOptionalNumber(At(key)).value(), std::nullopt);
   }
+  EXPECT_EQ(ReadBool(At("null")).error().message, "null: expected a boolean, found null");
+  EXPECT_EQ(ReadInteger(At("none")).error().message, "none: missing");
   EXPECT_THAT(ReadOptionalBool(At("yes")).value(), Optional(true));
+  EXPECT_EQ(ReadBool(At("yes")).value(), true);
   EXPECT_EQ(ReadOptionalBool(At("int")).error().message, "int: expected a boolean, found a number");
 }
 
 TEST_F(FieldTest, IntegersAreExactAndInTheirRange) {
   EXPECT_THAT(ReadOptionalInteger(At("int")).value(), Optional(12));
+  EXPECT_EQ(ReadInteger(At("int")).value(), 12);
   EXPECT_THAT(ReadOptionalInteger(At("whole")).value(), Optional(12));
   EXPECT_THAT(ReadOptionalInteger(At("exact")).value(), Optional(9007199254740993));
   const auto fail = [&](std::string_view key, Range<int64_t> range = {}) {

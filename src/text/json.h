@@ -5,6 +5,7 @@
 // 100000.0, 12345678901234567890123 as it is.
 #pragma once
 
+#include <concepts>
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -30,7 +31,9 @@ class Json {
 
   /// null
   Json() = default;
-  explicit Json(bool value) : value_(value) {}
+  // Exactly these: pointers and numbers convert to bool, and fractions to integers.
+  explicit Json(std::same_as<bool> auto value) : value_(value) {}
+  explicit Json(std::signed_integral auto value) : value_(Number{std::to_string(value)}) {}
   explicit Json(Number value) : value_(std::move(value)) {}
   explicit Json(std::string value) : value_(std::move(value)) {}
   explicit Json(Array value) : value_(std::move(value)) {}

@@ -99,6 +99,12 @@ TEST(Json, WeighsLongMantissasAgainstTheExponent) {
   EXPECT_EQ(PrintJson(*ReadJson("0." + zeros + "1e+10", "t")), "0.0");
 }
 
+TEST(Json, IsOfTheKindThatItIsMadeOf) {
+  EXPECT_EQ(PrintJson(Json(true)), "true");
+  EXPECT_EQ(PrintJson(Json(int64_t{-7})), "-7");
+  EXPECT_EQ(PrintJson(Json("word")), "\"word\"");
+}
+
 TEST(Json, KeepsIntegersOfAnySize) {
   std::string digits(10001, '7');
   digits.front() = '-';
