@@ -36,10 +36,8 @@ function(fathom_test name)
   target_link_libraries(${name} PRIVATE ${TEST_LINK} GTest::gtest GTest::gmock GTest::gtest_main)
   target_compile_definitions(${name} PRIVATE FATHOM_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
   set_target_properties(${name} PROPERTIES UNITY_BUILD ON)
-  if(FATHOM_SANITIZE)
-    # The work is in the rooms. Instrumented expectations take twice as long to optimise as to run.
-    target_compile_options(${name} PRIVATE -O0)
-  endif()
+  # The work is in the rooms: expectations take longer to optimise than to run.
+  target_compile_options(${name} PRIVATE -O0)
   # Read by sanitized builds only.
   set(leaks LSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tools/lsan.supp:print_suppressions=0)
   gtest_discover_tests(${name} NO_PRETTY_VALUES DISCOVERY_TIMEOUT 60
