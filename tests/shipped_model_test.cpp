@@ -41,8 +41,8 @@ TEST(ShippedModel, LooksFactsUp) {
 TEST(ShippedModel, UsesTools) {
   const Json rows = Examine({"tools", "--turns", "10,50", "--samples", "2"});
   EXPECT_EQ(ShareOf(rows, "well_formed"), 1);
-  EXPECT_GE(ShareOf(rows, "right_call"), 0.55);
-  EXPECT_GE(ShareOf(rows, "right_answer"), 0.2);
+  EXPECT_GE(ShareOf(rows, "right_call"), 0.8);
+  EXPECT_GE(ShareOf(rows, "right_answer"), 0.4);
 }
 
 TEST(ShippedModel, SaysWhatItIs) {

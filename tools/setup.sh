@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the Debian 12 packages that are missing. Nothing happens where nothing is missing.
 #   tools/setup.sh          what building and running need
-#   tools/setup.sh --train  and what training and "make test" need on top: LibTorch, OpenBLAS
+#   tools/setup.sh --train  and what training and "make test" need on top: LibTorch, OpenBLAS, text
 #                           (130 MB to fetch, 560 MB on disk)
 #   tools/setup.sh --gate   and what .ci/run needs beyond that: clang, its sanitizers, clang-format,
 #                           a browser, and what builds and examines the Debian package
@@ -10,7 +10,7 @@ set -euo pipefail
 packages=(make g++ cmake ninja-build pkg-config nlohmann-json3-dev libfmt-dev libpcre2-dev
   libcli11-dev libedit-dev liburing-dev libxxhash-dev libssl-dev
   libboost1.81-dev libtomlplusplus-dev libgtest-dev libgmock-dev json-schema-test-suite)
-train_packages=(libtorch-dev libopenblas0-pthread)
+train_packages=(libtorch-dev libopenblas0-pthread developers-reference)
 gate_packages=(git python3 clang clang-format libclang-rt-14-dev chromium dpkg-dev file lintian man-db
   mandoc groff-base systemd zsh fish)
 case ${1:-} in
