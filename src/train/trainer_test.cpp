@@ -3,9 +3,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <fstream>
 #include <string>
 
+#include "base/file.h"
+#include "data/prose.h"
 #include "train/recipe.h"
 #include "train/training_folder_testing.h"
 
@@ -120,6 +123,20 @@ TEST(RecipeTest, RatesWarmUpAndGoStraight) {
     EXPECT_DOUBLE_EQ(FindStep(*recipe, step).rate, expected[step]);
     EXPECT_EQ(FindStep(*recipe, step).index, step < 4 ? 0 : 1);
   }
+}
+
+// A training of hours should not end with a key that has been renamed since.
+TEST(RecipeTest, OfTheShippedModelNamesWhatIsThere) {
+  const std::string path = FATHOM_SOURCE_DIR "/configs/default.toml";
+  const auto text = base::ReadFile(path);
+  ASSERT_TRUE(text.ok()) << text.error().message;
+  const auto recipe = ParseRecipe(*text, path);
+  ASSERT_TRUE(recipe.ok()) << recipe.error().message;
+  EXPECT_TRUE(std::filesystem::is_regular_file(recipe->model));
+  EXPECT_TRUE(std::filesystem::is_regular_file(recipe->tokenizer));
+  const auto prose = data::ReadProse(recipe->prose);
+  ASSERT_TRUE(prose.ok()) << prose.error().message;
+  EXPECT_GT(prose->size(), 100u);
 }
 
 }  // namespace
