@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Installs the Debian 12 packages that are missing. Nothing happens where nothing is missing.
 #   tools/setup.sh          what building and running need
-#   tools/setup.sh --train  and what training and "make test" need on top: LibTorch, OpenBLAS, text
-#                           (130 MB to fetch, 560 MB on disk)
+#   tools/setup.sh --train  and what training and "make test" need on top: LibTorch, OpenBLAS,
+#                           and the text that configs/default.toml reads (130 MB to fetch, 560 MB on disk)
 #   tools/setup.sh --gate   and what .ci/run needs beyond that: clang, its sanitizers, clang-format,
 #                           a browser, and what builds and examines the Debian package
 set -euo pipefail

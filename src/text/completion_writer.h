@@ -8,6 +8,7 @@
 
 namespace fathom::text {
 
+/// What a completion grew by.
 struct CompletionEvent {
   enum class Kind { kReasoning, kContent, kCallBegin, kCallArguments, kCallEnd };
 
@@ -18,6 +19,7 @@ struct CompletionEvent {
   bool operator==(const CompletionEvent&) const = default;
 };
 
+/// A call of a tool, as far as it was said.
 struct CompletedCall {
   std::string name;
   /// A JSON object. If the text was cut inside the call: as much of one as was said, without what
@@ -28,6 +30,7 @@ struct CompletedCall {
   bool operator==(const CompletedCall&) const = default;
 };
 
+/// One turn of the model, told apart.
 struct Completion {
   std::string reasoning;
   std::string content;

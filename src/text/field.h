@@ -49,7 +49,7 @@ base::Result<size_t> CountItems(const Field& field);
 
 /// The boolean there; nothing if it is missing or null.
 base::Result<std::optional<bool>> ReadOptionalBool(const Field& field);
-/// The boolean there.
+/// The boolean there; an error if it is anything else, or missing.
 base::Result<bool> ReadBool(const Field& field);
 
 /// An inclusive range that a number must be in.
@@ -62,7 +62,7 @@ struct Range {
 /// The number there; nothing if it is missing or null. 12.0 counts as an integer.
 base::Result<std::optional<int64_t>> ReadOptionalInteger(const Field& field,
                                                          const Range<int64_t>& range = {});
-/// The integer there.
+/// The integer there; an error if it is anything else, or missing.
 base::Result<int64_t> ReadInteger(const Field& field, const Range<int64_t>& range = {});
 base::Result<std::optional<double>> ReadOptionalNumber(const Field& field,
                                                        const Range<double>& range = {});
