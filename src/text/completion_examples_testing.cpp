@@ -179,7 +179,7 @@ Examples ReasoningExamples() {
   };
 }
 
-// Parameters and their values.
+// Parameters, by their tags.
 Examples ParameterExamples() {
   return {
       {"AStringWithoutItsAttribute",
@@ -205,18 +205,6 @@ Examples ParameterExamples() {
        "",
        {R"(f {"o": {"x": 1, "o": {"x": "1"}}, "y": "z"})"},
        {R"(call 1 ("f") does not say whether the parameter "o" is a string)"}},
-      {"InvalidJsonBecomesAString",
-       kChat,
-       "<｜DSML｜tool_calls>\n<｜DSML｜invoke name=\"f\">\n"
-       "<｜DSML｜parameter name=\"a\" string=\"false\">{\"b\": True}</｜DSML｜parameter>\n"
-       "<｜DSML｜parameter name=\"c\" string=\"false\">NaN</｜DSML｜parameter>\n"
-       "<｜DSML｜parameter name=\"d\" string=\"false\"> {\"b\":\n1} </｜DSML｜parameter>\n"
-       "</｜DSML｜invoke>\n</｜DSML｜tool_calls>",
-       "",
-       "",
-       {"f {\"a\": \"{\\\"b\\\": True}\", \"c\": \"NaN\", \"d\":  {\"b\":\n1} }"},
-       {R"(call 1 ("f"): the parameter "a" is not JSON and becomes a string)",
-        R"(call 1 ("f"): the parameter "c" is not JSON and becomes a string)"}},
       {"ARepeatedParameterIsContent",
        kChat,
        "<｜DSML｜tool_calls>\n<｜DSML｜invoke name=\"f\">\n"
@@ -237,6 +225,24 @@ Examples ParameterExamples() {
        "",
        {R"(a"b>c {"d\"e": "1"})"},
        {}},
+  };
+}
+
+// What stands in parameters.
+Examples ValueExamples() {
+  return {
+      {"InvalidJsonBecomesAString",
+       kChat,
+       "<｜DSML｜tool_calls>\n<｜DSML｜invoke name=\"f\">\n"
+       "<｜DSML｜parameter name=\"a\" string=\"false\">{\"b\": True}</｜DSML｜parameter>\n"
+       "<｜DSML｜parameter name=\"c\" string=\"false\">NaN</｜DSML｜parameter>\n"
+       "<｜DSML｜parameter name=\"d\" string=\"false\"> {\"b\":\n1} </｜DSML｜parameter>\n"
+       "</｜DSML｜invoke>\n</｜DSML｜tool_calls>",
+       "",
+       "",
+       {"f {\"a\": \"{\\\"b\\\": True}\", \"c\": \"NaN\", \"d\":  {\"b\":\n1} }"},
+       {R"(call 1 ("f"): the parameter "a" is not JSON and becomes a string)",
+        R"(call 1 ("f"): the parameter "c" is not JSON and becomes a string)"}},
       {"InvalidUtf8",
        kChat,
        "a\xFF\n\n<｜DSML｜tool_calls>\n<｜DSML｜invoke name=\"f\">\n"
@@ -246,11 +252,23 @@ Examples ParameterExamples() {
        "a\xFF",
        {"f {\"a\": \"\uFFFD\uFFFD\"}"},
        {R"(call 1 ("f"): the parameter "a" is not UTF-8)"}},
+      {"TagsInAValueAreItsText",
+       kChat,
+       "<｜DSML｜tool_calls>\n<｜DSML｜invoke name=\"f\">\n"
+       "<｜DSML｜parameter name=\"a\" string=\"true\"><｜DSML｜parameter name=\"b\" "
+       "string=\"true\">\n"
+       "</parameter></｜DSML｜invoke>\n</think>\n</｜DSML｜parameter>\n"
+       "</｜DSML｜invoke>\n</｜DSML｜tool_calls>",
+       "",
+       "",
+       {"f {\"a\": \"<｜DSML｜parameter name=\\\"b\\\" string=\\\"true\\\">\\n</parameter>"
+        "</｜DSML｜invoke>\\n</think>\\n\"}"},
+       {}},
   };
 }
 
-// Text, values and ends that are not where they belong.
-Examples MisplacedExamples() {
+// Text where the format has none.
+Examples StrayTextExamples() {
   return {
       {"TextBeforeTheFirstCallMakesItAllText",
        kChat,
@@ -272,6 +290,21 @@ Examples MisplacedExamples() {
        "second  one third\n\nfourth",
        {R"(f {"a": "1"})"},
        {"text between the tags of the tool calls", "text after the tool calls"}},
+      {"TextAfterAnUnclosedBlock",
+       kChat,
+       "<｜DSML｜tool_calls>\n<｜DSML｜invoke name=\"f\">\n</｜DSML｜invoke>\nDone.\n\n"
+       "<｜DSML｜tool_calls>\n<｜DSML｜invoke "
+       "name=\"g\">\n</｜DSML｜invoke>\n</｜DSML｜tool_calls>",
+       "",
+       "Done.\n\n",
+       {"f {}", "g {}"},
+       {"text between the tags of the tool calls", "a block of tool calls has no end"}},
+  };
+}
+
+// Tags that were not closed.
+Examples MissingEndExamples() {
+  return {
       {"MissingEndOfParameter",
        kChat,
        "<｜DSML｜tool_calls>\n<｜DSML｜invoke name=\"f\">\n"
@@ -292,18 +325,6 @@ Examples MisplacedExamples() {
        "",
        {R"(f {"a": "<x></parameter>\n</x>"})"},
        {R"(call 1 ("f"): the parameter "a" has no end)"}},
-      {"TagsInAValueAreItsText",
-       kChat,
-       "<｜DSML｜tool_calls>\n<｜DSML｜invoke name=\"f\">\n"
-       "<｜DSML｜parameter name=\"a\" string=\"true\"><｜DSML｜parameter name=\"b\" "
-       "string=\"true\">\n"
-       "</parameter></｜DSML｜invoke>\n</think>\n</｜DSML｜parameter>\n"
-       "</｜DSML｜invoke>\n</｜DSML｜tool_calls>",
-       "",
-       "",
-       {"f {\"a\": \"<｜DSML｜parameter name=\\\"b\\\" string=\\\"true\\\">\\n</parameter>"
-        "</｜DSML｜invoke>\\n</think>\\n\"}"},
-       {}},
       {"MissingEndOfCall",
        kChat,
        "<｜DSML｜tool_calls>\n<｜DSML｜invoke name=\"f\">\n"
@@ -320,15 +341,6 @@ Examples MisplacedExamples() {
        "",
        {"f {}"},
        {"a block of tool calls has no end"}},
-      {"TextAfterAnUnclosedBlock",
-       kChat,
-       "<｜DSML｜tool_calls>\n<｜DSML｜invoke name=\"f\">\n</｜DSML｜invoke>\nDone.\n\n"
-       "<｜DSML｜tool_calls>\n<｜DSML｜invoke "
-       "name=\"g\">\n</｜DSML｜invoke>\n</｜DSML｜tool_calls>",
-       "",
-       "Done.\n\n",
-       {"f {}", "g {}"},
-       {"text between the tags of the tool calls", "a block of tool calls has no end"}},
   };
 }
 
@@ -377,8 +389,9 @@ Examples CutExamples() {
 
 std::vector<CompletionExample> CompletionExamples() {
   Examples all;
-  for (const auto& group : {FreeTextExamples, BlockExamples, SpellingExamples, OtherTextExamples,
-                            ReasoningExamples, ParameterExamples, MisplacedExamples, CutExamples})
+  for (const auto& group :
+       {FreeTextExamples, BlockExamples, SpellingExamples, OtherTextExamples, ReasoningExamples,
+        ParameterExamples, ValueExamples, StrayTextExamples, MissingEndExamples, CutExamples})
     for (CompletionExample& example : group()) all.push_back(std::move(example));
   return all;
 }
