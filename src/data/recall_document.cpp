@@ -1,5 +1,7 @@
 #include "data/recall_document.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <numeric>
 #include <unordered_set>
@@ -57,25 +59,26 @@ std::vector<Statement> MakeStatements(const std::vector<RecallFact>& facts,
   return statements;
 }
 
-std::string MakeFillerLine(std::span<const std::string> prose, Random& random) {
-  if (!prose.empty() && random.Chance(0.5)) return random.Pick(prose) + "\n";
-  std::string line;
-  for (uint64_t words = 2 + random.Below(4); words > 0; --words)
-    (line += random.Pick(kWords)) += words > 1 ? " " : ".\n";
-  return line;
+std::string MakeFillerLine(const RecallOptions& options, const std::vector<RecallFact>& facts,
+                           Random& random) {
+  if (!options.prose.empty() && random.Chance(0.5)) return random.Pick(options.prose) + "\n";
+  std::vector<std::string_view> words(2 + random.Below(4));
+  for (std::string_view& word : words) word = random.Pick(kWords);
+  if (options.decoys > 0 && random.Chance(options.decoys)) words.back() = random.Pick(facts).name;
+  return fmt::format("{}.\n", fmt::join(words, " "));
 }
 
 // Lines of filler of at least `bytes` in all, none of them before the first statement and spread so
 // that no place between statements has two more than another.
-std::vector<std::string> MakeFiller(int64_t bytes, size_t places,
-                                    std::span<const std::string> prose, Random& random) {
+std::vector<std::string> MakeFiller(int64_t bytes, size_t places, const RecallOptions& options,
+                                    const std::vector<RecallFact>& facts, Random& random) {
   std::vector<std::string> filler(places);
   std::vector<size_t> order(places);
   std::iota(order.begin(), order.end(), size_t{0});
   for (size_t next = 0; bytes > 0; ++next) {
     const size_t at = next % places;
     std::swap(order[at], order[at + random.Below(places - at)]);
-    const std::string line = MakeFillerLine(prose, random);
+    const std::string line = MakeFillerLine(options, facts, random);
     filler[order[at]] += line;
     bytes -= static_cast<int64_t>(line.size());
   }
@@ -103,7 +106,7 @@ RecallDocument MakeRecallDocument(const RecallOptions& options) {
   int64_t filler_bytes = options.bytes;
   for (const Statement& statement : statements)
     filler_bytes -= std::ssize(statement.Line(document.facts));
-  const auto filler = MakeFiller(filler_bytes, statements.size(), options.prose, random);
+  const auto filler = MakeFiller(filler_bytes, statements.size(), options, document.facts, random);
   for (size_t i = 0; i < statements.size(); ++i) {
     RecallFact& fact = document.facts[statements[i].fact];
     fact.code = statements[i].code;
@@ -120,7 +123,7 @@ std::string RecallQuestion(std::span<const RecallFact> facts) {
 }
 
 std::string RecallAnswer(std::span<const RecallFact> facts) {
-  return JoinFacts(facts, ", ", [](const RecallFact& f) { return f.code; });
+  return JoinFacts(facts, ", ", [](const RecallFact& f) { return f.name + ": " + f.code; });
 }
 
 }  // namespace fathom::data

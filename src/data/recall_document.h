@@ -28,6 +28,9 @@ struct RecallOptions {
   /// Codes are words, of those that tool sessions are about too: who can copy these can fill in
   /// calls.
   bool words = false;
+  /// Share of the lines of random words in which the name of a fact stands, as by chance it does in
+  /// very long documents: every pair of words is somewhere in 13,000 of them.
+  double decoys = 0;
   /// Lines of real text, which are then half of the filler; the other half is words at random.
   std::span<const std::string> prose{};
 };
@@ -40,11 +43,11 @@ struct RecallDocument {
 /// Depends on the options alone, on every platform.
 RecallDocument MakeRecallDocument(const RecallOptions& options);
 
-/// "Code of NAME?", to be answered with the code.
+/// "Code of NAME?", to be answered with the code alone.
 std::string RecallQuestion(const RecallFact& fact);
 
-/// "Codes of NAME, NAME and NAME?", to be answered with their codes in that order: "CODE, CODE,
-/// CODE". REQUIRES: at least two.
+/// "Codes of NAME, NAME and NAME?", to be answered in that order, each code after its name: "NAME:
+/// CODE, NAME: CODE, NAME: CODE".
 std::string RecallQuestion(std::span<const RecallFact> facts);
 std::string RecallAnswer(std::span<const RecallFact> facts);
 

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <regex>
 #include <set>
 #include <sstream>
@@ -76,10 +77,29 @@ TEST(RecallDocumentTest, RestatesFacts) {
   EXPECT_LT(again, 35);
 }
 
+// A name in the filler states nothing, and does not move what is stated.
+TEST(RecallDocumentTest, NamesFactsInTheFiller) {
+  const RecallDocument document =
+      MakeRecallDocument({.seed = 4, .facts = 10, .bytes = 20000, .decoys = 0.5});
+  int named = 0, lines = 0;
+  std::istringstream text(document.text);
+  for (std::string line; std::getline(text, line); ++lines) {
+    if (line.starts_with("The code of ")) continue;
+    const auto is_named = [&](const RecallFact& fact) { return line.ends_with(fact.name + "."); };
+    named += std::any_of(document.facts.begin(), document.facts.end(), is_named) ? 1 : 0;
+  }
+  EXPECT_GT(named, lines / 3);
+  EXPECT_LT(named, 2 * lines / 3);
+  for (const RecallFact& fact : document.facts) {
+    const std::string line = "The code of " + fact.name + " is " + fact.code + ".\n";
+    EXPECT_EQ(document.text.compare(static_cast<size_t>(fact.offset), line.size(), line), 0);
+  }
+}
+
 TEST(RecallDocumentTest, AsksForSeveralFactsInOrder) {
   const std::vector<RecallFact> facts = {{"a b", "1111"}, {"c d", "2222"}, {"e f", "3333"}};
   EXPECT_EQ(RecallQuestion(facts), "Codes of a b, c d and e f?");
-  EXPECT_EQ(RecallAnswer(facts), "1111, 2222, 3333");
+  EXPECT_EQ(RecallAnswer(facts), "a b: 1111, c d: 2222, e f: 3333");
 }
 
 }  // namespace

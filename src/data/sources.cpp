@@ -29,11 +29,17 @@ struct Interview {
       messages.push_back(
           {.role = text::Role::kUser,
            .content = asks_several ? RecallQuestion(facts) : RecallQuestion(facts.front())});
-      messages.push_back({.role = text::Role::kAssistant, .content = RecallAnswer(facts)});
+      messages.push_back({.role = text::Role::kAssistant,
+                          .content = asks_several ? RecallAnswer(facts) : facts.front().code});
       tokens -= question_tokens * static_cast<double>(count);
     } while (tokens > 0);
   }
 };
+
+text::Conversation MakeTools(const ToolSessionOptions& options, bool is_brief) {
+  const ToolSession session = MakeToolSession(options);
+  return is_brief ? ToBriefConversation(session) : ToConversation(session);
+}
 
 // From `least` to `most`, every order of magnitude alike.
 int64_t LogUniform(double least, double most, Random& random) {
@@ -64,21 +70,24 @@ base::Result<double> Mixture::MeasureDocument(std::span<const std::string> prose
 // Lengths are asked for in tokens, and documents are made in bytes and turns: a probe of each tells
 // the ratio.
 base::Status Mixture::MeasureTokens() {
-  constexpr int64_t kProbeTurns = 20;
   FATHOM_ASSIGN(document_bytes_, MeasureDocument({}));
   FATHOM_ASSIGN(prose_bytes_, MeasureDocument(options_.prose));
   const RecallDocument document = MakeRecallDocument({.facts = 1});
   FATHOM_ASSIGN(const auto question, tokenizer_->EncodePlain(RecallQuestion(document.facts[0])));
   constexpr double kMarks = 8;  // the turn's special tokens, and the answer
   question_tokens_ = static_cast<double>(question.size()) + kMarks;
-  Sample empty, session;
-  FATHOM_TRY(
-      AppendConversation(*tokenizer_, ToConversation(MakeToolSession({.turns = 0})), {}, empty));
-  FATHOM_TRY(AppendConversation(
-      *tokenizer_, ToConversation(MakeToolSession({.turns = kProbeTurns})), {}, session));
-  tools_tokens_ = static_cast<double>(empty.size());
-  turn_tokens_ = static_cast<double>(session.size() - empty.size()) / kProbeTurns;
+  FATHOM_ASSIGN(tools_, MeasureTools(false));
+  FATHOM_ASSIGN(brief_tools_, MeasureTools(true));
   return {};
+}
+
+base::Result<Mixture::SessionTokens> Mixture::MeasureTools(bool is_brief) const {
+  constexpr int64_t kTurns = 21;
+  Sample one, many;
+  FATHOM_TRY(AppendConversation(*tokenizer_, MakeTools({.turns = 1}, is_brief), {}, one));
+  FATHOM_TRY(AppendConversation(*tokenizer_, MakeTools({.turns = kTurns}, is_brief), {}, many));
+  const double turn = static_cast<double>(many.size() - one.size()) / (kTurns - 1);
+  return SessionTokens{static_cast<double>(one.size()) - turn, turn};
 }
 
 Mixture::Kind Mixture::PickKind(double at) const {
@@ -105,6 +114,7 @@ RecallDocument Mixture::MakeDocument(double bytes, std::span<const std::string> 
                              .bytes = static_cast<int64_t>(bytes),
                              .restated = random.Chance(recall.restated) ? 0.3 : 0,
                              .words = recall.words > 0 && random.Chance(recall.words),
+                             .decoys = recall.decoys,
                              .prose = prose});
 }
 
@@ -132,10 +142,12 @@ base::Status Mixture::AppendRecall(uint64_t seed, int64_t tokens, Sample& sample
 }
 
 base::Status Mixture::AppendTools(uint64_t seed, int64_t tokens, Sample& sample) const {
-  const double turns = (static_cast<double>(tokens) - tools_tokens_) / turn_tokens_;
-  const ToolSession session =
-      MakeToolSession({.seed = seed, .turns = std::max<int64_t>(1, std::llround(turns))});
-  return AppendConversation(*tokenizer_, ToConversation(session), options_.weights, sample);
+  const bool is_brief = options_.brief > 0 && Random(seed).Chance(options_.brief);
+  const SessionTokens& of = is_brief ? brief_tools_ : tools_;
+  const double turns = (static_cast<double>(tokens) - of.beginning) / of.turn;
+  const ToolSessionOptions session = {.seed = seed,
+                                      .turns = std::max<int64_t>(1, std::llround(turns))};
+  return AppendConversation(*tokenizer_, MakeTools(session, is_brief), options_.weights, sample);
 }
 
 base::Status Mixture::AppendProse(uint64_t seed, int64_t tokens, Sample& sample) const {

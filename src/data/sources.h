@@ -30,11 +30,13 @@ struct RecallMixture {
   double restated = 0.3;  ///< share of documents in which facts are restated
   double several = 0.2;   ///< share of questions that ask for several facts
   double words = 0;       ///< share of documents whose codes are words
+  double decoys = 0;      ///< share of lines of filler that name facts without stating them
 };
 
 struct MixtureOptions {
   MixtureShares shares{};
   RecallMixture recall{};
+  double brief = 0;  ///< share of tool sessions that are without ceremony
   SampleWeights weights{};
   float prose_weight = 0.3f;  ///< of every token of real text
   /// Paragraphs: documents of their own, and where these have a share, filler of a quarter of the
@@ -54,12 +56,18 @@ class Mixture {
 
  private:
   enum class Kind : uint8_t { kRecall, kTools, kChat, kProse };
+  // Of a tool session's beginning, and of a turn.
+  struct SessionTokens {
+    double beginning = 0;
+    double turn = 1;
+  };
 
   Mixture(const text::Tokenizer& tokenizer, MixtureOptions options)
       : tokenizer_(&tokenizer), options_(std::move(options)) {}
 
   base::Result<double> MeasureDocument(std::span<const std::string> prose) const;
   base::Status MeasureTokens();
+  base::Result<SessionTokens> MeasureTools(bool is_brief) const;
   Kind PickKind(double at) const;
   base::Status Append(Kind kind, uint64_t seed, int64_t tokens, Sample& sample) const;
   RecallDocument MakeDocument(double bytes, std::span<const std::string> prose,
@@ -73,8 +81,8 @@ class Mixture {
   double document_bytes_ = 1;   // of a recall document, a token
   double prose_bytes_ = 1;      // the same, with real text
   double question_tokens_ = 1;  // of a question about it, with its answer
-  double tools_tokens_ = 1;     // of a tool session's beginning
-  double turn_tokens_ = 1;      // of a turn
+  SessionTokens tools_;
+  SessionTokens brief_tools_;
 };
 
 }  // namespace fathom::data

@@ -121,6 +121,30 @@ TEST(MixtureTest, FillsSomeDocumentsWithRealText) {
   EXPECT_EQ(SamplesWithText({.recall = 1}), 0);
 }
 
+// How many of 40 samples of tool sessions hold calls as the format has them.
+int SamplesWithCalls(double brief) {
+  const auto mixture =
+      Mixture::Create(TestTokenizer(), {.shares = {.recall = 0, .tools = 1}, .brief = brief});
+  EXPECT_TRUE(mixture.ok());
+  int count = 0;
+  for (uint64_t seed = 0; seed < 40; ++seed) {
+    const auto sample = mixture->Make(seed, 1500);
+    EXPECT_TRUE(sample.ok());
+    const auto begins = std::count(sample->tokens.begin(), sample->tokens.end(), 0);
+    EXPECT_LE(begins, 4) << "the estimate of its length is far off";
+    const std::string text = *TestTokenizer().Decode(sample->tokens);
+    count += text.find("invoke name=") != text.npos ? 1 : 0;
+  }
+  return count;
+}
+
+TEST(MixtureTest, HoldsBriefSessions) {
+  EXPECT_EQ(SamplesWithCalls(0), 40);
+  EXPECT_EQ(SamplesWithCalls(1), 0);
+  EXPECT_GT(SamplesWithCalls(0.5), 10);
+  EXPECT_LT(SamplesWithCalls(0.5), 38);
+}
+
 TEST(MixtureTest, NeedsSomethingToMix) {
   EXPECT_FALSE(Mixture::Create(TestTokenizer(), {.shares = {.recall = 0}}).ok());
   EXPECT_FALSE(Mixture::Create(TestTokenizer(), {.shares = {.recall = 0, .prose = 1}}).ok());

@@ -317,4 +317,22 @@ text::Conversation ToConversation(const ToolSession& session) {
   return conversation;
 }
 
+text::Conversation ToBriefConversation(const ToolSession& session) {
+  text::Conversation conversation;
+  const auto say = [&](text::Role role, std::string content) {
+    conversation.messages.push_back({.role = role, .content = std::move(content)});
+  };
+  for (const ToolTurn& turn : session.turns) {
+    say(text::Role::kUser, turn.question);
+    for (const ToolStep& step : turn.steps) {
+      std::vector<string_view> arguments;
+      for (const text::ToolCall& call : step.calls) arguments.emplace_back(call.arguments);
+      say(text::Role::kAssistant, fmt::format("{}", fmt::join(arguments, "\n")));
+      say(text::Role::kUser, fmt::format("{}", fmt::join(step.results, "\n")));
+    }
+    say(text::Role::kAssistant, turn.answer);
+  }
+  return conversation;
+}
+
 }  // namespace fathom::data

@@ -49,4 +49,8 @@ text::Conversation ConversationBefore(const ToolSession& session, size_t turn, s
 /// The whole session.
 text::Conversation ToConversation(const ToolSession& session);
 
+/// The session without ceremony, in a third of the tokens: no tools, no reasoning, the arguments of
+/// calls as what the model says, and results as what it is told.
+text::Conversation ToBriefConversation(const ToolSession& session);
+
 }  // namespace fathom::data

@@ -93,6 +93,35 @@ TEST(ToolSessionTest, StepsContinueThePrompt) {
   }
 }
 
+// Without ceremony a session has the same questions, arguments, results and answers.
+TEST(ToolSessionTest, CanBeBrief) {
+  const ToolSession session = MakeToolSession({.seed = 7, .turns = 12});
+  const text::Conversation brief = ToBriefConversation(session);
+  EXPECT_TRUE(brief.tools.empty());
+  auto message = brief.messages.begin();
+  const auto expect_next = [&](text::Role role, const std::string& content) {
+    ASSERT_NE(message, brief.messages.end());
+    EXPECT_EQ(message->role, role);
+    EXPECT_EQ(message->content, content);
+    EXPECT_TRUE(message->tool_calls.empty());
+    ++message;
+  };
+  for (const ToolTurn& turn : session.turns) {
+    expect_next(text::Role::kUser, turn.question);
+    for (const ToolStep& step : turn.steps) {
+      std::string arguments = step.calls[0].arguments, results = step.results[0];
+      for (size_t i = 1; i < step.calls.size(); ++i) {
+        arguments += "\n" + step.calls[i].arguments;
+        results += "\n" + step.results[i];
+      }
+      expect_next(text::Role::kAssistant, arguments);
+      expect_next(text::Role::kUser, results);
+    }
+    expect_next(text::Role::kAssistant, turn.answer);
+  }
+  EXPECT_EQ(message, brief.messages.end());
+}
+
 TEST(ChatTest, Alternates) {
   for (uint64_t seed = 0; seed < 20; ++seed) {
     const text::Conversation chat = MakeChat(seed);

@@ -43,7 +43,7 @@ base::Result<RecallDocument> FitDocument(const Examinee& examinee, const RecallE
   return document;
 }
 
-// The codes of an answer: what stands between commas.
+// What an answer says of each fact stands between commas.
 std::vector<std::string> SplitAnswer(std::string_view answer) {
   std::vector<std::string> parts;
   while (true) {
@@ -123,13 +123,15 @@ class Examination {
   }
 
   void Grade(const RecallDocument& document, const std::vector<RecallFact>& facts,
-             const std::vector<std::string>& codes) {
+             const std::vector<std::string>& said) {
     for (size_t i = 0; i < facts.size(); ++i) {
       const double depth =
           static_cast<double>(facts[i].offset) / static_cast<double>(document.text.size());
       const auto bin = std::min(kDepths - 1, static_cast<int64_t>(depth * kDepths));
       RecallRow& row = rows_[rows_.size() - static_cast<size_t>(kDepths - bin)];
-      row.correct += i < codes.size() && codes[i] == facts[i].code ? 1 : 0;
+      const std::string right =
+          facts.size() == 1 ? facts[i].code : data::RecallAnswer({&facts[i], 1});
+      row.correct += i < said.size() && said[i] == right ? 1 : 0;
       ++row.total;
       ++done_;
     }

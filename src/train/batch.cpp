@@ -10,6 +10,7 @@ namespace {
 
 // Of the longest block that a compressor sees.
 constexpr int64_t kBlock = 128;
+constexpr int64_t kMostGaps = 4;
 
 base::Result<Batch> MakeBatch(const Stage& stage, const data::Mixture& mixture, int64_t sequences,
                               uint64_t seed) {
@@ -34,9 +35,14 @@ at::Tensor MakePositions(int64_t length, int64_t reach, int64_t grain, uint64_t 
   const int64_t most = (reach - length) / grain;
   if (places == 0 || most < 1) return positions;
   data::Random random(seed);
-  const int64_t place = random.Between(1, places) * grain;
-  const double size = std::pow(static_cast<double>(most), random.Uniform());
-  positions.slice(0, place).add_(static_cast<int64_t>(size) * grain);
+  const bool all_magnitudes = random.Chance(0.5);
+  const double share = random.Uniform();
+  const double sum = all_magnitudes ? std::pow(static_cast<double>(most), share)
+                                    : share * static_cast<double>(most);
+  const int64_t gaps = random.Between(1, kMostGaps);
+  const auto size = static_cast<int64_t>(sum / static_cast<double>(gaps));
+  for (int64_t i = 0; i < gaps; ++i)
+    positions.slice(0, random.Between(1, places) * grain).add_(size * grain);
   return positions;
 }
 

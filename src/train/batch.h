@@ -17,10 +17,11 @@ namespace fathom::train {
 base::Result<std::vector<Batch>> MakeStep(const Recipe& recipe, const data::Mixture& mixture,
                                           int64_t step);
 
-/// Positions [length] from 0, with a gap before a random multiple of `grain` if they shall reach
-/// `reach` > length: its size is log-uniform, and a multiple of `grain` as well, so that no block
-/// that a compressor sees is torn. Tokens behind the gap see the rows before it as those of a text
-/// that is so much longer.
+/// Positions [length] from 0, with up to four gaps before random multiples of `grain` if they shall
+/// reach `reach` > length. The gaps are alike, and their sum is log-uniform for half of the seeds
+/// and uniform for the other half. Each is a multiple of `grain`, so that no block that a
+/// compressor sees is torn. Tokens behind a gap see the rows before it as those of a text that is
+/// so much longer.
 at::Tensor MakePositions(int64_t length, int64_t reach, int64_t grain, uint64_t seed);
 
 }  // namespace fathom::train
