@@ -1,6 +1,7 @@
 #include "constraint/machine.h"
 
 #include <algorithm>
+#include <bit>
 #include <optional>
 #include <utility>
 
@@ -54,12 +55,16 @@ size_t Machine::Hash::operator()(const std::vector<Thread>& threads) const {
   return hash;
 }
 
-Machine::Machine(const Grammar& grammar) : grammar_(grammar) { Clear(); }
+Machine::Machine(const Grammar& grammar)
+    : grammar_(grammar), row_bits_(std::bit_width(grammar.class_count() - 1)) {
+  Clear();
+}
 
 void Machine::Clear() {
   frames_.clear();
   frame_numbers_.clear();
   states_.clear();
+  next_.clear();
   state_numbers_.clear();
   for (uint32_t depth = 0; depth <= Grammar::kMaxDepth; ++depth) {
     frames_.push_back({.depth = depth});
@@ -86,7 +91,7 @@ Machine::State Machine::FindNext(State state, Symbol symbol) {
     }
   }
   const State next = Settle();
-  states_[state].next[grammar_.ClassOf(symbol)] = next;
+  next_[PlaceOf(state, symbol)] = next;
   return next;
 }
 
@@ -149,8 +154,8 @@ Machine::State Machine::Intern(std::vector<Thread> threads) {
   // Nothing leads out of the dead state.
   const State next = threads.empty() ? kDead : kUnknown;
   const NodeId only = threads.size() == 1 ? threads[0].node : kSeveral;
-  states_.push_back(
-      {std::move(threads), may_end, only, std::vector<State>(grammar_.class_count(), next)});
+  states_.push_back({std::move(threads), may_end, only});
+  next_.resize(states_.size() << row_bits_, next);
   return place->second;
 }
 

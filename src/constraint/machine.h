@@ -39,8 +39,7 @@ class Machine {
   /// made already.
   State Begin(NodeId node, uint64_t data = 0, uint32_t depth = 0);
   State Next(State state, Symbol symbol) {
-    const uint16_t symbol_class = grammar_.ClassOf(symbol);
-    const State next = states_[state].next[symbol_class];
+    const State next = next_[PlaceOf(state, symbol)];
     return next != kUnknown ? next : FindNext(state, symbol);
   }
   /// Whether the outermost rule may end here.
@@ -80,7 +79,6 @@ class Machine {
     std::vector<Thread> threads;
     bool may_end = false;
     NodeId only_node = kSeveral;
-    std::vector<State> next;  // by class of symbols
   };
   struct Hash {
     size_t operator()(const Thread& thread) const;
@@ -88,6 +86,9 @@ class Machine {
     size_t operator()(const std::vector<Thread>& threads) const;
   };
 
+  size_t PlaceOf(State state, Symbol symbol) const {
+    return (size_t{state} << row_bits_) + grammar_.ClassOf(symbol);
+  }
   void Clear();
   State FindNext(State state, Symbol symbol);
   void Visit(const Thread& thread);
@@ -101,6 +102,10 @@ class Machine {
   std::vector<Frame> frames_;
   std::unordered_map<Frame, uint32_t, Hash> frame_numbers_;
   std::vector<StateData> states_;
+  // A row for each state, of the classes of symbols. A walk of the vocabulary is a chain of these
+  // look-ups, each of which waits for the one before: one load, and no product, to find the next.
+  std::vector<State> next_;
+  int row_bits_ = 0;  // of its length
   std::unordered_map<std::vector<Thread>, State, Hash> state_numbers_;
   // Of the state that is being made.
   std::vector<Thread> pending_;

@@ -115,8 +115,27 @@ void TokenMasks::WalkBelow(uint32_t begin, uint32_t end, Machine* machine,
     SetTokens(trie_.TokensOf(node), gathered.mask);
     if (node.end == i + 1) return false;
     if (gathered.exits != nullptr && machine->MayEnd(state)) gathered.exits->push_back(i);
+    if (node.is_chain) {
+      TakeChain(i, state, machine, gathered);
+      return false;
+    }
     return !TakeRun(i, state, *machine, gathered) && !TakeLoop(i, state, machine, gathered);
   });
+}
+
+// Gathers the only token below that node, without the way back up that a walk keeps: most nodes of
+// a vocabulary are the ends of tokens, which they share with no other.
+void TokenMasks::TakeChain(uint32_t node, Machine::State state, Machine* machine,
+                           const Gathered& gathered) {
+  const auto nodes = trie_.nodes();
+  const uint32_t last = nodes[node].end - 1;
+  for (uint32_t i = node + 1; i <= last; ++i) {
+    state = machine->Next(state, nodes[i].byte);
+    if (state == Machine::kDead) return;
+    if (gathered.exits != nullptr && i < last && machine->MayEnd(state))
+      gathered.exits->push_back(i);
+  }
+  RunTokens::AddBelow(trie_, node, gathered.mask);
 }
 
 // Gathers what is below that node if the machine has come to a loop that knows.

@@ -84,6 +84,7 @@ class TokenMasks {
   const NodeTokens& FindTokens(const Thread& thread, uint32_t depth);
   NodeTokens MakeTokens(const Thread& thread, const Key& key);
   void WalkBelow(uint32_t begin, uint32_t end, Machine* machine, const Gathered& gathered);
+  void TakeChain(uint32_t node, Machine::State state, Machine* machine, const Gathered& gathered);
   bool TakeLoop(uint32_t node, Machine::State state, Machine* machine, const Gathered& gathered);
   bool TakeRun(uint32_t node, Machine::State state, const Machine& machine,
                const Gathered& gathered) const;

@@ -62,6 +62,17 @@ void TokenTrie::AddNodes(const text::Tokenizer& tokenizer) {
     last = bytes;
   }
   close_to(0);
+  MarkChains();
+}
+
+// From behind: each node stands before those below it.
+void TokenTrie::MarkChains() {
+  for (size_t i = nodes_.size(); i-- > 1;) {
+    Node& parent = nodes_[i - 1];
+    const Node& child = nodes_[i];
+    const bool is_only = parent.depth < child.depth && parent.end == child.end;
+    parent.is_chain = is_only && (child.end == i + 1 || (child.is_chain && child.token_count == 0));
+  }
 }
 
 std::optional<Symbol> TokenTrie::SymbolOf(int32_t token) const {

@@ -22,6 +22,7 @@ class TokenTrie {
     uint32_t token_count = 0;  ///< that end here
     uint16_t depth = 0;        ///< bytes up to here
     uint8_t byte = 0;
+    bool is_chain = false;  ///< below it is one token, and no node with two below
   };
 
   /// Added tokens are no ordinary ones. Fails if a byte has no token, or the format's tokens lack.
@@ -42,6 +43,7 @@ class TokenTrie {
 
  private:
   void AddNodes(const text::Tokenizer& tokenizer);
+  void MarkChains();
 
   std::vector<Node> nodes_;
   std::vector<int32_t> tokens_;
