@@ -57,7 +57,7 @@ class Machine {
   uint32_t DepthOf(const Thread& thread) const { return frames_[thread.stack].depth; }
   const Grammar& grammar() const { return grammar_; }
 
-  /// About 2 MB; those who have made more should Forget.
+  /// Some megabytes; those who have made more should Forget.
   static constexpr size_t kManyStates = size_t{1} << 12;
   size_t state_count() const { return states_.size(); }
   /// Forgets all states but one, whose new number it returns.

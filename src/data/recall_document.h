@@ -28,8 +28,8 @@ struct RecallOptions {
   /// Codes are words, of those that tool sessions are about too: who can copy these can fill in
   /// calls.
   bool words = false;
-  /// Share of the lines of random words in which the name of a fact stands, as by chance it does in
-  /// very long documents: every pair of words is somewhere in 13,000 of them.
+  /// Share of the lines of random words that end in the name of a fact. In very long documents
+  /// names stand there by chance: any two words side by side are one of kMaxRecallFacts.
   double decoys = 0;
   /// Lines of real text, which are then half of the filler; the other half is words at random.
   std::span<const std::string> prose{};
@@ -47,8 +47,9 @@ RecallDocument MakeRecallDocument(const RecallOptions& options);
 std::string RecallQuestion(const RecallFact& fact);
 
 /// "Codes of NAME, NAME and NAME?", to be answered in that order, each code after its name: "NAME:
-/// CODE, NAME: CODE, NAME: CODE".
+/// CODE, NAME: CODE, NAME: CODE". REQUIRES: at least two.
 std::string RecallQuestion(std::span<const RecallFact> facts);
+/// Of any number of facts.
 std::string RecallAnswer(std::span<const RecallFact> facts);
 
 }  // namespace fathom::data
