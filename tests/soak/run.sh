@@ -2,7 +2,7 @@
 # Soaks the server with the bundled model: many clients, one very long session, kills, a full disk.
 # Needs Python 3.11, and as root fills a file system of its own. docs/soak.md says what has to hold.
 #   tests/soak/run.sh [--short | --record] [BUILD]
-#     --short   a minute, for .ci/run; without it a quarter of an hour
+#     --short   a minute, for .ci/run; without it half an hour
 #     --record  writes docs/soak.md
 #     BUILD     the build's directory; build/release without it
 set -euo pipefail
