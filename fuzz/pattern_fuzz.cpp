@@ -32,10 +32,11 @@ bool Takes(const CharacterAutomaton& automaton, std::string_view text) {
   return automaton.states[at].accepts;
 }
 
-// PCRE2 has POSIX names in sets, and knows the spaces of ASCII alone where a set has \S.
+// PCRE2 has POSIX names in sets, and knows the spaces of ASCII alone where a set has \S. After a
+// set of nothing, version 10.42 overlooks a repeat: it finds "[]?" nowhere.
 bool ReadsAlike(std::string_view pattern) {
   const auto has = [&](std::string_view part) { return pattern.find(part) != pattern.npos; };
-  return !has("[:") && !has("[.") && !has("[=") && !(has("[") && has("\\S"));
+  return !has("[]") && !has("[:") && !has("[.") && !has("[=") && !(has("[") && has("\\S"));
 }
 
 }  // namespace
