@@ -1,7 +1,10 @@
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <chrono>
 #include <filesystem>
 #include <numeric>
+#include <thread>
 #include <vector>
 
 #include "base/cores.h"
@@ -101,6 +104,19 @@ TEST(ThreadPool, CoversEveryItemOnce) {
       EXPECT_EQ(*std::min_element(touched.begin(), touched.end()), 2);
     }
   }
+}
+
+TEST(ThreadPool, TakesWhatASlowThreadLeaves) {
+  ThreadPool pool(2);
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  std::atomic<int> done{0};
+  pool.ForEach(100, [&](int64_t item, int) {
+    while (item == 0 && done < 99 && std::chrono::steady_clock::now() < deadline)
+      std::this_thread::yield();
+    if (item == 0) EXPECT_EQ(done, 99);
+    ++done;
+  });
+  EXPECT_EQ(done, 100);
 }
 
 }  // namespace

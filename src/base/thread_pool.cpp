@@ -32,8 +32,32 @@ void WaitWhileEqual(const std::atomic<T>& variable, T value) {
 
 }  // namespace
 
+void ThreadPool::Share::Reset(int64_t begin, int64_t end) {
+  range_.store(static_cast<uint64_t>(begin) | static_cast<uint64_t>(end) << 32,
+               std::memory_order_relaxed);
+}
+
+int64_t ThreadPool::Share::TakeFirst() {
+  for (uint64_t range = range_.load(std::memory_order_relaxed);;) {
+    const uint64_t begin = range & UINT32_MAX, end = range >> 32;
+    if (begin == end) return -1;
+    if (range_.compare_exchange_weak(range, range + 1, std::memory_order_relaxed))
+      return static_cast<int64_t>(begin);
+  }
+}
+
+int64_t ThreadPool::Share::TakeLast() {
+  for (uint64_t range = range_.load(std::memory_order_relaxed);;) {
+    const uint64_t begin = range & UINT32_MAX, end = range >> 32;
+    if (begin == end) return -1;
+    if (range_.compare_exchange_weak(range, begin | (end - 1) << 32, std::memory_order_relaxed))
+      return static_cast<int64_t>(end - 1);
+  }
+}
+
 ThreadPool::ThreadPool(int threads, Pinning pinning) {
   FATHOM_CHECK(threads >= 1);
+  shares_ = std::vector<Share>(static_cast<size_t>(threads));
   std::vector<int> cores;
   if (pinning == Pinning::kOneCoreEach) cores = AvailableCores();
   workers_.reserve(static_cast<size_t>(threads - 1));
@@ -91,15 +115,27 @@ void ThreadPool::ForRanges(int64_t items, int64_t grain,
   });
 }
 
+int64_t ThreadPool::TakeItem(int worker) {
+  const auto own = static_cast<size_t>(worker);
+  const int64_t item = shares_[own].TakeFirst();
+  if (item >= 0) return item;
+  for (size_t i = 1; i < shares_.size(); ++i) {
+    const int64_t left = shares_[(own + i) % shares_.size()].TakeLast();
+    if (left >= 0) return left;
+  }
+  return -1;
+}
+
 void ThreadPool::ForEach(int64_t items, FunctionRef<void(int64_t, int)> task) {
+  FATHOM_DCHECK(items <= UINT32_MAX);
   if (items <= 1 || workers_.empty()) {
     for (int64_t item = 0; item < items; ++item) task(item, 0);
     return;
   }
-  std::atomic<int64_t> next{0};
+  for (int64_t i = 0; i < size(); ++i)
+    shares_[static_cast<size_t>(i)].Reset(items * i / size(), items * (i + 1) / size());
   Run([&](int worker) {
-    for (int64_t item; (item = next.fetch_add(1, std::memory_order_relaxed)) < items;)
-      task(item, worker);
+    for (int64_t item; (item = TakeItem(worker)) >= 0;) task(item, worker);
   });
 }
 

@@ -37,15 +37,32 @@ class ThreadPool {
   void ForRanges(int64_t items, int64_t grain,
                  FunctionRef<void(int64_t begin, int64_t end, int worker)> task);
 
-  /// Calls task(item, worker) for every item in [0, items); items of uneven cost are handed out one
-  /// by one.
+  /// Calls task(item, worker) for every item in [0, items). Each thread goes through a contiguous
+  /// share in order, and then takes what others have left from the ends of theirs: items may be of
+  /// uneven cost, and those that lie side by side in memory are mostly read as one stream.
+  /// REQUIRES: items < 2^32.
   void ForEach(int64_t items, FunctionRef<void(int64_t item, int worker)> task);
 
  private:
+  /// The items that are left of a thread's share: [begin, end) in one word, on a cache line of its
+  /// own.
+  class alignas(64) Share {
+   public:
+    void Reset(int64_t begin, int64_t end);
+    /// The first item; -1 if none is left.
+    int64_t TakeFirst();
+    int64_t TakeLast();
+
+   private:
+    std::atomic<uint64_t> range_{0};
+  };
+
   void WorkerLoop(int worker);
+  int64_t TakeItem(int worker);
 
   int64_t barriers_ = 0;
   std::vector<std::thread> workers_;
+  std::vector<Share> shares_;  // of ForEach, one a thread
   const FunctionRef<void(int)>* task_ = nullptr;
   std::atomic<uint32_t> epoch_{0};  // counts operations started; workers wait for it to move
   std::atomic<int> unfinished_{0};  // workers that have not returned from the current operation

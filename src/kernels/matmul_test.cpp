@@ -70,6 +70,7 @@ std::ostream& operator<<(std::ostream& out, const Shape& shape) {
 
 const Shape kShapes[] = {
     {WeightFormat::kF32, false, 3, 16},     {WeightFormat::kF32, false, 24, 2064},
+    {WeightFormat::kF32, false, 9, 2048},   {WeightFormat::kBf16, false, 9, 4096},
     {WeightFormat::kBf16, false, 1, 48},    {WeightFormat::kBf16, false, 130, 1040},
     {WeightFormat::kBf16, false, 5, 7168},  {WeightFormat::kE4m3, false, 131, 128},
     {WeightFormat::kE4m3, false, 10, 4096}, {WeightFormat::kE4m3, true, 1, 128},

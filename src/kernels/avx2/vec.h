@@ -80,6 +80,8 @@ struct F32x16 {
   static constexpr int kTileRows = 1;
   static constexpr int kTileTokens = 3;
   static constexpr int kTileHeads = 2;
+  /// Weight rows that are read side by side.
+  static constexpr int kSideRows = 1;
   static constexpr int kDirectTokens = 3;
 
   __m256 lo, hi;

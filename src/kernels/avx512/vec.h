@@ -64,6 +64,8 @@ struct F32x16 {
   static constexpr int kTileRows = 4;
   static constexpr int kTileTokens = 3;
   static constexpr int kTileHeads = 4;
+  /// Weight rows that are read side by side.
+  static constexpr int kSideRows = 4;
   /// Tokens that one pass over the weight stream serves; at four, panels begin to be as fast.
   static constexpr int kDirectTokens = 4;
 

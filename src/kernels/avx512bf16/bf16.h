@@ -8,6 +8,7 @@ namespace fathom::kernels::avx512bf16 {
 namespace {
 
 using avx512::F32x16;
+using avx512::I32x16;
 
 /// 32 BF16 numbers.
 struct Bf16x32 {

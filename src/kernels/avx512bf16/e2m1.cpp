@@ -5,6 +5,7 @@
 
 #include "kernels/avx512bf16/bf16.h"
 #include "kernels/avx512bf16/tier.h"
+#include "kernels/simd/row_lines.inl.h"
 
 namespace fathom::kernels::avx512bf16 {
 namespace {
@@ -36,7 +37,7 @@ constexpr std::array<uint16_t, 32> kValues = [] {
 // 128 codes to four vectors, scales applied. Word i of vector v is column 4i + v. Each scale
 // belongs to eight words of all four.
 struct Decoder {
-  void Decode(const std::byte* codes, const uint8_t* scales, Bf16x32* out) const {
+  void Decode(I32x16 codes, const uint8_t* scales, Bf16x32* out) const {
     int32_t four;
     __builtin_memcpy(&four, scales, sizeof four);
     const __m512i scale = _mm512_max_epu8(_mm512_set1_epi32(four), _mm512_set1_epi8(1));
@@ -44,7 +45,7 @@ struct Decoder {
         _mm512_subs_epu8(_mm512_set1_epi8(static_cast<char>(kLargestScale)), scale);
     // To the high byte of each word, then to the exponent.
     const __m512i shift = _mm512_srli_epi16(_mm512_shuffle_epi8(missing, spread), 1);
-    __m512i word = _mm512_loadu_si512(codes);
+    __m512i word = codes.v;
     for (int v = 0; v < kVectors; ++v) {
       // Saturation keeps zero as it is.
       out[v] = {_mm512_subs_epu16(_mm512_permutexvar_epi16(word, values), shift)};
@@ -65,19 +66,18 @@ template <int kRows, int kTokens>
 void MultiplyRowsAt(const MatmulArgs& args, int64_t row, const uint16_t* const* x) {
   const Decoder decoder;
   const int64_t cols = args.weights.cols;
-  const std::byte* codes = args.weights.row(row);
   const uint8_t* scales = args.weights.row_scales(row);
+  simd::RowLines<I32x16, kRows> lines(args.weights.row(row), cols / 2);
   F32x16 sums[kSections][kTokens][kRows];
   for (auto& section : sums)
     for (auto& token : section)
       for (F32x16& sum : token) sum = F32x16::Zero();
   for (int64_t k = 0; k < cols; k += 128) {
+    I32x16 codes[kRows];
+    lines.Next(codes);
     Bf16x32 w[kRows][kVectors];
-    for (int r = 0; r < kRows; ++r) {
-      const std::byte* at = codes + r * (cols / 2) + k / 2;
-      __builtin_prefetch(at + kRows * (cols / 2));  // the next rows
-      decoder.Decode(at, scales + r * (cols / 32) + k / 32, w[r]);
-    }
+    for (int r = 0; r < kRows; ++r)
+      decoder.Decode(codes[r], scales + r * (cols / 32) + k / 32, w[r]);
     for (int v = 0; v < kVectors; ++v)
       for (int t = 0; t < kTokens; ++t) {
         const Bf16x32 operand = Bf16x32::Load(x[t] + k + 32 * v);
@@ -116,7 +116,7 @@ void DecodePanelRow(const tensor::WeightMatrix& weights, int64_t row, int64_t co
   const uint8_t* scales = weights.row_scales(row) + col / 32;
   for (int64_t v = 0; v < vectors; v += kVectors) {
     Bf16x32 w[kVectors];
-    decoder.Decode(codes + v * 16, scales + v, w);
+    decoder.Decode(I32x16::LoadRaw(codes + v * 16), scales + v, w);
     for (int i = 0; i < kVectors; ++i) w[i].Store(out + (v + i) * kStep);
   }
 }

@@ -1,10 +1,9 @@
-#include "numerics/e4m3.h"
-
 #include <algorithm>
-#include <array>
 
 #include "kernels/avx512bf16/bf16.h"
+#include "kernels/avx512bf16/e4m3_tables.h"
 #include "kernels/avx512bf16/tier.h"
+#include "kernels/simd/row_lines.inl.h"
 
 namespace fathom::kernels::avx512bf16 {
 namespace {
@@ -14,39 +13,13 @@ using Product = Bf16Product<1>;
 // Vectors that the decoder makes of 64 codes.
 constexpr int kVectors = 2;
 
-// The high or low bytes of the BF16 numbers of the 128 magnitude codes. Subnormals and NaN are
-// entries like any other.
-constexpr std::array<uint8_t, 128> MakeTable(int shift) {
-  std::array<uint8_t, 128> bytes{};
-  for (uint32_t code = 0; code < 128; ++code) {
-    const float value = numerics::E4m3ToFloat(static_cast<uint8_t>(code));
-    bytes[code] = static_cast<uint8_t>(std::bit_cast<uint32_t>(value) >> shift);
+// 64 codes to BF16. The first vector gets the first 8 codes of each 16, the second the others.
+struct Decoder : E4m3Tables {
+  void Decode(I32x16 codes, Bf16x32* out) const {
+    const E4m3Bytes bytes = LookUp(codes);
+    out[0] = {_mm512_unpacklo_epi8(bytes.low, bytes.high)};
+    out[1] = {_mm512_unpackhi_epi8(bytes.low, bytes.high)};
   }
-  return bytes;
-}
-alignas(64) constexpr std::array<uint8_t, 128> kHighBytes = MakeTable(24);
-alignas(64) constexpr std::array<uint8_t, 128> kLowBytes = MakeTable(16);
-
-// 64 codes to BF16: two table look-ups of 128 bytes, the sign, and an interleaving. The first
-// vector gets the first 8 codes of each 16, the second the others.
-//
-// A shift, `(code << 8 >> 4) & 0x87F0` as a BF16 number that is 2^-120 too small, takes half the
-// instructions, but its subnormals are subnormal BF16 numbers, which vdpbf16ps takes as zero.
-struct Decoder {
-  void Decode(const std::byte* codes, Bf16x32* out) const {
-    const __m512i code = _mm512_loadu_si512(codes);
-    const __m512i low = _mm512_permutex2var_epi8(low_bytes[0], code, low_bytes[1]);
-    __m512i high = _mm512_permutex2var_epi8(high_bytes[0], code, high_bytes[1]);
-    const __m512i sign = _mm512_set1_epi8(INT8_MIN);
-    high = _mm512_ternarylogic_epi32(high, code, sign, 0xF8);  // high | (code & sign)
-    out[0] = {_mm512_unpacklo_epi8(low, high)};
-    out[1] = {_mm512_unpackhi_epi8(low, high)};
-  }
-
-  __m512i low_bytes[2] = {_mm512_load_si512(kLowBytes.data()),
-                          _mm512_load_si512(kLowBytes.data() + 64)};
-  __m512i high_bytes[2] = {_mm512_load_si512(kHighBytes.data()),
-                           _mm512_load_si512(kHighBytes.data() + 64)};
 };
 
 // What a block scale adds to the bits of a BF16 number. The limits keep weights, and activations
@@ -69,23 +42,20 @@ void ScaleActivations(const uint16_t* x, const uint8_t* scales, int64_t cols, ui
     Scale(Bf16x32::Load(x + k), ExponentShift(scales[k / 128])).Store(out + k);
 }
 
-// kRows rows side by side: the additions of one row alone would wait for each other. From memory,
-// with the 16 cores of a Xeon, this reads 112 to 118 GB/s of E4M3 and 90 to 97 of E2M1, where one
-// row after the other reads 93 to 107 and 57 to 63.
+// kRows rows side by side: the additions of one row alone would wait for each other.
 template <int kRows, int kTokens>
 void MultiplyRowsAt(const MatmulArgs& args, int64_t row, const uint16_t* x) {
   const int64_t cols = args.weights.cols;
   const Decoder decoder;
-  const std::byte* codes = args.weights.row(row);
+  simd::RowLines<I32x16, kRows> lines(args.weights.row(row), cols);
   F32x16 sums[kTokens][kRows];
   for (auto& token : sums)
     for (F32x16& sum : token) sum = F32x16::Zero();
   for (int64_t k = 0; k < cols; k += 64) {
+    I32x16 codes[kRows];
+    lines.Next(codes);
     Bf16x32 w[kRows][kVectors];
-    for (int r = 0; r < kRows; ++r) {
-      __builtin_prefetch(codes + (r + kRows) * cols + k);  // the next rows
-      decoder.Decode(codes + r * cols + k, w[r]);
-    }
+    for (int r = 0; r < kRows; ++r) decoder.Decode(codes[r], w[r]);
     for (int v = 0; v < kVectors; ++v)
       for (int t = 0; t < kTokens; ++t) {
         const Bf16x32 operand = Bf16x32::Load(x + t * cols + k + 32 * v);
@@ -124,7 +94,7 @@ void DecodePanelRow(const tensor::WeightMatrix& weights, int64_t row, int64_t co
   const uint8_t* scales = weights.row_scales(row) + col / 128;
   for (int64_t v = 0; v < vectors; v += kVectors) {
     Bf16x32 w[kVectors];
-    decoder.Decode(codes + v * 32, w);
+    decoder.Decode(I32x16::LoadRaw(codes + v * 32), w);
     for (int i = 0; i < kVectors; ++i) {
       if (kScaled) w[i] = Scale(w[i], ExponentShift(scales[v / 4]));
       w[i].Store(out + (v + i) * kStep);

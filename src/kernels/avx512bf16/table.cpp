@@ -13,9 +13,6 @@ namespace fathom::kernels {
 namespace avx512bf16 {
 namespace {
 
-using avx512::F32x16;
-using avx512::I32x16;
-
 constexpr int64_t kBlock = numerics::kLinearBlock;
 
 size_t ScratchBytes(int64_t cols) noexcept {
@@ -26,6 +23,11 @@ size_t ScratchBytes(int64_t cols) noexcept {
 void MatmulQuantized(const MatmulArgs& args) noexcept {
   if (args.weights.format == tensor::WeightFormat::kE4m3) return MatmulE4m3(args);
   MatmulE2m1(args);
+}
+
+void MatmulFloat(const MatmulArgs& args) noexcept {
+  if (args.weights.format == tensor::WeightFormat::kE4m3) return MatmulE4m3Float(args);
+  Avx512Kernels().matmul_float(args);
 }
 
 size_t ActivationBytes(int64_t cols) noexcept {
@@ -117,6 +119,7 @@ const KernelTable& Avx512Bf16Kernels() {
     KernelTable table = Avx512Kernels();
     table.name = "avx512bf16";
     table.matmul_scratch_bytes = avx512bf16::ScratchBytes;
+    table.matmul_float = avx512bf16::MatmulFloat;
     table.matmul_quantized = avx512bf16::MatmulQuantized;
     table.activation_bytes = avx512bf16::ActivationBytes;
     table.quantize_activations = avx512bf16::QuantizeActivations;

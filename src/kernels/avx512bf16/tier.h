@@ -24,6 +24,9 @@ size_t ScratchBytesE2m1(int64_t cols) noexcept;
 /// 2^119.
 void MatmulE4m3(const MatmulArgs& args) noexcept;
 
+/// E4M3 weights and float32 activations, as avx512's.
+void MatmulE4m3Float(const MatmulArgs& args) noexcept;
+
 /// E2M1 weights. Scales are applied to the weights' exponents; codes beyond 1 .. 252 (2^-126 ..
 /// 2^125) count as those.
 void MatmulE2m1(const MatmulArgs& args) noexcept;

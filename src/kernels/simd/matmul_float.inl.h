@@ -4,11 +4,15 @@
 // cache where two give 28.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <cstdint>
 #include <limits>
+#include <utility>
 
 #include "kernels/simd/formats.inl.h"
 #include "kernels/simd/matmul_panels.inl.h"
+#include "kernels/simd/row_lines.inl.h"
 
 namespace fathom::kernels::simd {
 
@@ -28,12 +32,13 @@ struct FloatProduct {
   static F Dot(F w, F x, F sum) { return MulAdd(w, x, sum); }
 };
 
-// The rows of each format. Decode gives the kVectors * 16 weights from column k on, exactly;
-// a row is poisoned, and each of its outputs NaN, once Decode met a NaN code.
+// The rows of each format; 64 bytes hold kLineVectors * 16 weights. Decode gives the kVectors * 16
+// weights from column k on, exactly; a row is poisoned, and each of its outputs NaN, once Decode
+// met a NaN code.
 
 template <class F>
 struct F32Row {
-  static constexpr int kVectors = 2;
+  static constexpr int kVectors = 2, kLineVectors = 1;
   F32Row(const tensor::WeightMatrix& weights, int64_t row) : data(weights.row(row)) {}
   F DecodeOne(int64_t k) { return F::Load(data + 4 * k); }
   void Decode(int64_t k, F* out) {
@@ -48,7 +53,7 @@ struct F32Row {
 
 template <class F>
 struct Bf16Row {
-  static constexpr int kVectors = 2;
+  static constexpr int kVectors = 2, kLineVectors = 2;
   Bf16Row(const tensor::WeightMatrix& weights, int64_t row) : data(weights.row(row)) {}
   F DecodeOne(int64_t k) { return F::LoadBf16(data + 2 * k); }
   void Decode(int64_t k, F* out) {
@@ -64,7 +69,7 @@ struct Bf16Row {
 template <class F>
 struct E4m3Row {
   using I = typename F::Ints;
-  static constexpr int kVectors = 4;
+  static constexpr int kVectors = 4, kLineVectors = 4;
   E4m3Row(const tensor::WeightMatrix& weights, int64_t row)
       : codes(weights.row(row)), scales(weights.row_scales(row)) {}
   void Decode(int64_t k, F* out) {
@@ -88,7 +93,7 @@ struct E4m3Row {
 
 template <class F>
 struct E2m1Row {
-  static constexpr int kVectors = 2;
+  static constexpr int kVectors = 2, kLineVectors = 8;
   E2m1Row(const tensor::WeightMatrix& weights, int64_t row)
       : codes(weights.row(row)), scales(weights.row_scales(row)) {}
   F DecodeOne(int64_t k) {
@@ -132,8 +137,45 @@ void MultiplyRow(Row row, int64_t cols, const float* const* x, float* out, int64
   }
 }
 
-/// Few tokens, known at run time and at most kTokens: one row at a time, each weight byte read
-/// once. Several rows side by side were slower from memory: they break the hardware's prefetching.
+template <class Row, size_t... kIndices>
+std::array<Row, sizeof...(kIndices)> RowsFrom(const tensor::WeightMatrix& weights, int64_t row,
+                                              std::index_sequence<kIndices...>) {
+  return {Row(weights, row + static_cast<int64_t>(kIndices))...};
+}
+
+/// kRows rows side by side, each as in MultiplyRow. REQUIRES: whole lines.
+template <class F, class Row, int kRows, int kTokens>
+void MultiplyRowsAt(const MatmulArgs& args, int64_t row, const float* const* x) {
+  const int64_t cols = args.weights.cols;
+  RowLines<Touch, kRows> lines(args.weights.row(row), args.weights.row_bytes());
+  std::array<Row, kRows> rows = RowsFrom<Row>(args.weights, row, std::make_index_sequence<kRows>());
+  F sums[2][kTokens][kRows];
+  for (auto& section : sums)
+    for (auto& token : section)
+      for (F& sum : token) sum = F::Zero();
+  constexpr int kStep = std::max(Row::kVectors, Row::kLineVectors);
+  for (int64_t k = 0; k < cols; k += 16 * kStep) {
+    for (int line = 0; line < kStep; line += Row::kLineVectors) lines.Next();
+    for (int v = 0; v < kStep; v += Row::kVectors)
+      for (int r = 0; r < kRows; ++r) {
+        F w[Row::kVectors];
+        rows[r].Decode(k + 16 * v, w);
+        for (int i = 0; i < Row::kVectors; ++i)
+          for (int t = 0; t < kTokens; ++t)
+            sums[i % 2][t][r] = MulAdd(w[i], F::Load(x[t] + k + 16 * (v + i)), sums[i % 2][t][r]);
+      }
+  }
+  float* out = args.out + row - args.row_begin;
+  for (int t = 0; t < kTokens; ++t) {
+    for (int r = 0; r < kRows; ++r) sums[0][t][r] = sums[0][t][r] + sums[1][t][r];
+    StoreSums<kRows>(sums[0][t], out + t * args.out_stride);
+    for (int r = 0; r < kRows; ++r)
+      if (rows[r].IsPoisoned())
+        out[t * args.out_stride + r] = std::numeric_limits<float>::quiet_NaN();
+  }
+}
+
+/// Few tokens, known at run time and at most kTokens: each weight byte read once.
 template <class F, class Row, int kTokens>
 void MultiplyRows(const MatmulArgs& args) {
   if constexpr (kTokens > 1) {
@@ -141,7 +183,15 @@ void MultiplyRows(const MatmulArgs& args) {
   }
   const float* x[kTokens];
   for (int t = 0; t < kTokens; ++t) x[t] = ActivationRow<float>(args, t);
-  for (int64_t r = args.row_begin; r < args.row_end; ++r)
+  int64_t r = args.row_begin;
+  if constexpr (F::kSideRows > 1) {
+    constexpr int kRows = kTokens == 1 ? F::kSideRows : F::kSideRows / 2;
+    constexpr int64_t kStepCols = 16 * std::max(Row::kVectors, Row::kLineVectors);
+    if (args.weights.cols % kStepCols == 0)
+      for (; r + kRows <= args.row_end; r += kRows)
+        MultiplyRowsAt<F, Row, kRows, kTokens>(args, r, x);
+  }
+  for (; r < args.row_end; ++r)
     MultiplyRow<F, Row, kTokens>(Row(args.weights, r), args.weights.cols, x,
                                  args.out + r - args.row_begin, args.out_stride);
 }
