@@ -63,15 +63,17 @@ struct Decoder {
 
 // kRows rows side by side, as for E4M3.
 template <int kRows, int kTokens>
-void MultiplyRowsAt(const MatmulArgs& args, int64_t row, const uint16_t* const* x) {
+void MultiplyRowsAt(const MatmulArgs& args, int64_t row, int64_t token) {
+  const uint16_t* x[kTokens];
+  for (int t = 0; t < kTokens; ++t) x[t] = simd::ActivationRow<uint16_t>(args, token + t);
   const Decoder decoder;
   const int64_t cols = args.weights.cols;
   const uint8_t* scales = args.weights.row_scales(row);
   simd::RowLines<I32x16, kRows> lines(args.weights.row(row), cols / 2);
   F32x16 sums[kSections][kTokens][kRows];
   for (auto& section : sums)
-    for (auto& token : section)
-      for (F32x16& sum : token) sum = F32x16::Zero();
+    for (auto& sums_of_token : section)
+      for (F32x16& sum : sums_of_token) sum = F32x16::Zero();
   for (int64_t k = 0; k < cols; k += 128) {
     I32x16 codes[kRows];
     lines.Next(codes);
@@ -87,25 +89,27 @@ void MultiplyRowsAt(const MatmulArgs& args, int64_t row, const uint16_t* const* 
         }
       }
   }
-  float* out = args.out + row - args.row_begin;
+  float* out = args.out + row - args.row_begin + token * args.out_stride;
   for (int t = 0; t < kTokens; ++t) {
     for (int r = 0; r < kRows; ++r) sums[0][t][r] = sums[0][t][r] + sums[1][t][r];
     simd::StoreSums<kRows>(sums[0][t], out + t * args.out_stride);
   }
 }
 
-// Few tokens, at most kTokens: straight from the stream of weights.
-template <int kTokens>
+// Tokens up to which decoding rows again is no slower than a panel.
+constexpr int64_t kDirectTokens = 8;
+
+// Few tokens: straight from the stream of weights, as for E4M3.
 void MultiplyRows(const MatmulArgs& args) {
-  if constexpr (kTokens > 1) {
-    if (args.tokens < kTokens) return MultiplyRows<kTokens - 1>(args);
-  }
-  constexpr int kRows = kTokens == 1 ? 4 : 2;
-  const uint16_t* x[kTokens];
-  for (int t = 0; t < kTokens; ++t) x[t] = simd::ActivationRow<uint16_t>(args, t);
+  constexpr int kRows = 4, kGroup = 2;
   int64_t row = args.row_begin;
-  for (; row + kRows <= args.row_end; row += kRows) MultiplyRowsAt<kRows, kTokens>(args, row, x);
-  for (; row < args.row_end; ++row) MultiplyRowsAt<1, kTokens>(args, row, x);
+  for (; row + kRows <= args.row_end; row += kRows)
+    simd::ForTokenGroups<kGroup>(args.tokens, [&](auto size, int64_t token) {
+      MultiplyRowsAt<kRows, size>(args, row, token);
+    });
+  for (; row < args.row_end; ++row)
+    simd::ForTokenGroups<kGroup>(
+        args.tokens, [&](auto size, int64_t token) { MultiplyRowsAt<1, size>(args, row, token); });
 }
 
 void DecodePanelRow(const tensor::WeightMatrix& weights, int64_t row, int64_t col, int64_t vectors,
@@ -127,7 +131,7 @@ size_t ScratchBytesE2m1(int64_t) noexcept { return sizeof(simd::PanelScratch<Pro
 
 void MatmulE2m1(const MatmulArgs& args) noexcept {
   if (args.tokens <= 0) return;
-  if (args.tokens <= F32x16::kDirectTokens) return MultiplyRows<F32x16::kDirectTokens>(args);
+  if (args.tokens <= kDirectTokens) return MultiplyRows(args);
   simd::MultiplyPanels<Product>(args,
                                 [&args](int64_t row, int64_t col, int64_t vectors, uint16_t* out) {
                                   DecodePanelRow(args.weights, row, col, vectors, out);

@@ -145,7 +145,7 @@ std::array<Row, sizeof...(kIndices)> RowsFrom(const tensor::WeightMatrix& weight
 
 /// kRows rows side by side, each as in MultiplyRow. REQUIRES: whole lines.
 template <class F, class Row, int kRows, int kTokens>
-void MultiplyRowsAt(const MatmulArgs& args, int64_t row, const float* const* x) {
+void MultiplyRowsAt(const MatmulArgs& args, int64_t row, const float* const* x, float* out) {
   const int64_t cols = args.weights.cols;
   RowLines<Touch, kRows> lines(args.weights.row(row), args.weights.row_bytes());
   std::array<Row, kRows> rows = RowsFrom<Row>(args.weights, row, std::make_index_sequence<kRows>());
@@ -165,7 +165,6 @@ void MultiplyRowsAt(const MatmulArgs& args, int64_t row, const float* const* x) 
             sums[i % 2][t][r] = MulAdd(w[i], F::Load(x[t] + k + 16 * (v + i)), sums[i % 2][t][r]);
       }
   }
-  float* out = args.out + row - args.row_begin;
   for (int t = 0; t < kTokens; ++t) {
     for (int r = 0; r < kRows; ++r) sums[0][t][r] = sums[0][t][r] + sums[1][t][r];
     StoreSums<kRows>(sums[0][t], out + t * args.out_stride);
@@ -175,25 +174,23 @@ void MultiplyRowsAt(const MatmulArgs& args, int64_t row, const float* const* x) 
   }
 }
 
-/// Few tokens, known at run time and at most kTokens: each weight byte read once.
+/// A group of tokens.
 template <class F, class Row, int kTokens>
-void MultiplyRows(const MatmulArgs& args) {
-  if constexpr (kTokens > 1) {
-    if (args.tokens < kTokens) return MultiplyRows<F, Row, kTokens - 1>(args);
-  }
+void MultiplyRows(const MatmulArgs& args, int64_t token) {
   const float* x[kTokens];
-  for (int t = 0; t < kTokens; ++t) x[t] = ActivationRow<float>(args, t);
-  int64_t r = args.row_begin;
+  for (int t = 0; t < kTokens; ++t) x[t] = ActivationRow<float>(args, token + t);
+  float* out = args.out + token * args.out_stride;
+  int64_t row = args.row_begin;
   if constexpr (F::kSideRows > 1) {
     constexpr int kRows = kTokens == 1 ? F::kSideRows : F::kSideRows / 2;
     constexpr int64_t kStepCols = 16 * std::max(Row::kVectors, Row::kLineVectors);
     if (args.weights.cols % kStepCols == 0)
-      for (; r + kRows <= args.row_end; r += kRows)
-        MultiplyRowsAt<F, Row, kRows, kTokens>(args, r, x);
+      for (; row + kRows <= args.row_end; row += kRows)
+        MultiplyRowsAt<F, Row, kRows, kTokens>(args, row, x, out + row - args.row_begin);
   }
-  for (; r < args.row_end; ++r)
-    MultiplyRow<F, Row, kTokens>(Row(args.weights, r), args.weights.cols, x,
-                                 args.out + r - args.row_begin, args.out_stride);
+  for (; row < args.row_end; ++row)
+    MultiplyRow<F, Row, kTokens>(Row(args.weights, row), args.weights.cols, x,
+                                 out + row - args.row_begin, args.out_stride);
 }
 
 template <class F, class Row>
@@ -216,7 +213,10 @@ void DecodePanelRow(const tensor::WeightMatrix& weights, int64_t row, int64_t co
 template <class F, class Row>
 void MatmulRows(const MatmulArgs& args) {
   if (args.tokens <= 0) return;
-  if (args.tokens <= F::kDirectTokens) return MultiplyRows<F, Row, F::kDirectTokens>(args);
+  if (args.tokens <= F::kDirectTokens)
+    return ForTokenGroups<F::kDirectTokens>(args.tokens, [&args](auto size, int64_t token) {
+      MultiplyRows<F, Row, size>(args, token);
+    });
   MultiplyPanels<FloatProduct<F>>(args,
                                   [&args](int64_t row, int64_t col, int64_t vectors, float* out) {
                                     DecodePanelRow<F, Row>(args.weights, row, col, vectors, out);

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
+#include <utility>
 
 namespace fathom::kernels::simd {
 
@@ -64,5 +66,22 @@ class RowLines {
   const std::byte* ahead_;
   Line lines_[kRows];
 };
+
+/// Splits tokens into the fewest groups of at most kMost, of equal size up to one, and calls
+/// task(std::integral_constant<int, size>, first token) for each.
+template <int kMost, class Task>
+void ForTokenGroups(int64_t tokens, Task task) {
+  const int64_t groups = (tokens + kMost - 1) / kMost;
+  for (int64_t i = 0; i < groups; ++i) {
+    const int64_t first = i * tokens / groups;
+    const int64_t size = (i + 1) * tokens / groups - first;
+    [&]<int... kSizes>(std::integer_sequence<int, kSizes...>) {
+      static_cast<void>(
+          ((size == kSizes + 1 && (task(std::integral_constant<int, kSizes + 1>(), first), true)) ||
+           ...));
+    }
+    (std::make_integer_sequence<int, kMost>());
+  }
+}
 
 }  // namespace fathom::kernels::simd
