@@ -1,5 +1,4 @@
 #include <array>
-#include <bit>
 
 #include "kernels/avx512bf16/bf16.h"
 #include "kernels/avx512bf16/e4m3_tables.h"
