@@ -26,15 +26,14 @@ inline F32x16 AddDots(Bf16x32 w, Bf16x32 x, F32x16 sum) {
 
 /// See simd/matmul_panels.inl.h. A tile has 24 sums: fewer do not cover the latency of two
 /// additions a cycle, more do not fit.
-template <int kRunningSums>
 struct Bf16Product {
   using Vec = F32x16;
   using Element = uint16_t;
   using Operand = Bf16x32;
   static constexpr int kWidth = 32;
-  static constexpr int kSections = kRunningSums;
+  static constexpr int kSections = 1;
   static constexpr int kTileRows = 4;
-  static constexpr int kTileTokens = 6 / kRunningSums;
+  static constexpr int kTileTokens = 6;
   static constexpr int64_t kPanelCols = 1024;
   static constexpr int64_t kBlockTokens = 64;
 

@@ -10,10 +10,7 @@
 namespace fathom::kernels::avx512bf16 {
 namespace {
 
-// With one running sum, a row of the one-pass kernel would wait for the latency of its additions;
-// more take registers from the tiles of the panels.
-constexpr int kSections = 2;
-using Product = Bf16Product<kSections>;
+using Product = Bf16Product;
 
 // Vectors that the decoder makes of 128 codes.
 constexpr int kVectors = 4;
@@ -70,10 +67,9 @@ void MultiplyRowsAt(const MatmulArgs& args, int64_t row, int64_t token) {
   const int64_t cols = args.weights.cols;
   const uint8_t* scales = args.weights.row_scales(row);
   simd::RowLines<I32x16, kRows> lines(args.weights.row(row), cols / 2);
-  F32x16 sums[kSections][kTokens][kRows];
-  for (auto& section : sums)
-    for (auto& sums_of_token : section)
-      for (F32x16& sum : sums_of_token) sum = F32x16::Zero();
+  F32x16 sums[kTokens][kRows];
+  for (auto& sums_of_token : sums)
+    for (F32x16& sum : sums_of_token) sum = F32x16::Zero();
   for (int64_t k = 0; k < cols; k += 128) {
     I32x16 codes[kRows];
     lines.Next(codes);
@@ -83,17 +79,11 @@ void MultiplyRowsAt(const MatmulArgs& args, int64_t row, int64_t token) {
     for (int v = 0; v < kVectors; ++v)
       for (int t = 0; t < kTokens; ++t) {
         const Bf16x32 operand = Bf16x32::Load(x[t] + k + 32 * v);
-        for (int r = 0; r < kRows; ++r) {
-          F32x16& sum = sums[v % kSections][t][r];
-          sum = AddDots(w[r][v], operand, sum);
-        }
+        for (int r = 0; r < kRows; ++r) sums[t][r] = AddDots(w[r][v], operand, sums[t][r]);
       }
   }
   float* out = args.out + row - args.row_begin + token * args.out_stride;
-  for (int t = 0; t < kTokens; ++t) {
-    for (int r = 0; r < kRows; ++r) sums[0][t][r] = sums[0][t][r] + sums[1][t][r];
-    simd::StoreSums<kRows>(sums[0][t], out + t * args.out_stride);
-  }
+  for (int t = 0; t < kTokens; ++t) simd::StoreSums<kRows>(sums[t], out + t * args.out_stride);
 }
 
 // Tokens up to which decoding rows again is no slower than a panel.
@@ -101,7 +91,7 @@ constexpr int64_t kDirectTokens = 8;
 
 // Few tokens: straight from the stream of weights, as for E4M3.
 void MultiplyRows(const MatmulArgs& args) {
-  constexpr int kRows = 4, kGroup = 2;
+  constexpr int kRows = 4, kGroup = 4;
   int64_t row = args.row_begin;
   for (; row + kRows <= args.row_end; row += kRows)
     simd::ForTokenGroups<kGroup>(args.tokens, [&](auto size, int64_t token) {

@@ -8,7 +8,7 @@
 namespace fathom::kernels::avx512bf16 {
 namespace {
 
-using Product = Bf16Product<1>;
+using Product = Bf16Product;
 
 // Vectors that the decoder makes of 64 codes.
 constexpr int kVectors = 2;
