@@ -37,7 +37,7 @@ alignas(32) constexpr std::array<uint8_t, 32> kLowBytes = MakeTable(0);
 /// 64 codes at a time: the even columns, then the odd ones; the first 32 columns in the lower
 /// lanes, the others in the upper ones.
 struct E2m1Row {
-  static constexpr int kVectors = 4, kLineVectors = 8;
+  static constexpr int kVectors = 4;
   E2m1Row(const tensor::WeightMatrix& weights, int64_t row)
       : codes(weights.row(row)), scales(weights.row_scales(row)) {}
 
