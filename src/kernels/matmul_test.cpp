@@ -227,7 +227,7 @@ TEST_P(MatmulTest, AnElementDoesNotDependOnTheCallThatComputesIt) {
                   Bits(out)[static_cast<size_t>(r)]);
       alone.insert(alone.end(), out.begin(), out.end());
     }
-    for (int64_t tokens : {2, 3, 4, 5, 6, 7, 8, 9, 17, 64, 65}) {
+    for (int64_t tokens : {2, 3, 4, 5, 6, 7, 8, 9, 13, 16, 17, 64, 65}) {
       std::vector<int32_t> gather(static_cast<size_t>(tokens));
       for (int32_t& row : gather) row = static_cast<int32_t>(RandomInt(0, kTokens - 1));
       const int64_t begin = RandomInt(0, shape.rows - 1);

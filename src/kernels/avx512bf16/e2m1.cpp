@@ -86,7 +86,8 @@ void MultiplyRowsAt(const MatmulArgs& args, int64_t row, int64_t token) {
   for (int t = 0; t < kTokens; ++t) simd::StoreSums<kRows>(sums[t], out + t * args.out_stride);
 }
 
-// Tokens up to which decoding rows again is no slower than a panel.
+// Tokens up to which decoding rows again is no slower than a panel: a third faster at 5, alike
+// at 8.
 constexpr int64_t kDirectTokens = 8;
 
 // Few tokens: straight from the stream of weights, as for E4M3.

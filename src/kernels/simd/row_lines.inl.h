@@ -22,10 +22,9 @@ struct Touch {
 /// step. Two things make a core read as fast as it can while it computes, with E4M3 rows of 4,096
 /// columns on two cores of a Zen 5, in GB/s (a loop that only adds words up reads 50):
 ///   - the lines of a step are loaded a step before they are used: what waits for memory is then
-///     only loads, of which many may wait, and not all that is computed from them (from 31 to 58);
+///     only loads, and not all that is computed from them (from 31 to 55);
 ///   - memory is asked for lines in the order of addresses, one for each that is used, kAhead bytes
-///     before: the next lines of four rows are four streams, which the hardware's own prefetching
-///     follows less well (46 instead of 58).
+///     before, instead of the next line of each row (from 47 to 55).
 /// Neither reads beyond the rows.
 template <class Line, int kRows>
 class RowLines {
