@@ -83,9 +83,12 @@ base::Status Mixture::MeasureTokens() {
 
 base::Result<Mixture::SessionTokens> Mixture::MeasureTools(bool is_brief) const {
   constexpr int64_t kTurns = 21;
+  const double remember = options_.sessions.remember;
   Sample one, many;
-  FATHOM_TRY(AppendConversation(*tokenizer_, MakeTools({.turns = 1}, is_brief), {}, one));
-  FATHOM_TRY(AppendConversation(*tokenizer_, MakeTools({.turns = kTurns}, is_brief), {}, many));
+  FATHOM_TRY(AppendConversation(*tokenizer_,
+                                MakeTools({.turns = 1, .remember = remember}, is_brief), {}, one));
+  FATHOM_TRY(AppendConversation(
+      *tokenizer_, MakeTools({.turns = kTurns, .remember = remember}, is_brief), {}, many));
   const double turn = static_cast<double>(many.size() - one.size()) / (kTurns - 1);
   return SessionTokens{static_cast<double>(one.size()) - turn, turn};
 }
@@ -142,11 +145,12 @@ base::Status Mixture::AppendRecall(uint64_t seed, int64_t tokens, Sample& sample
 }
 
 base::Status Mixture::AppendTools(uint64_t seed, int64_t tokens, Sample& sample) const {
-  const bool is_brief = options_.brief > 0 && Random(seed).Chance(options_.brief);
+  const bool is_brief = options_.sessions.brief > 0 && Random(seed).Chance(options_.sessions.brief);
   const SessionTokens& of = is_brief ? brief_tools_ : tools_;
   const double turns = (static_cast<double>(tokens) - of.beginning) / of.turn;
   const ToolSessionOptions session = {.seed = seed,
-                                      .turns = std::max<int64_t>(1, std::llround(turns))};
+                                      .turns = std::max<int64_t>(1, std::llround(turns)),
+                                      .remember = options_.sessions.remember};
   return AppendConversation(*tokenizer_, MakeTools(session, is_brief), options_.weights, sample);
 }
 

@@ -33,10 +33,16 @@ struct RecallMixture {
   double decoys = 0;      ///< share of lines of filler that name facts without stating them
 };
 
+/// Tool sessions.
+struct ToolMixture {
+  double brief = 0;        ///< share of those without ceremony
+  double remember = 0.25;  ///< share of turns that need only what a tool said turns ago
+};
+
 struct MixtureOptions {
   MixtureShares shares{};
   RecallMixture recall{};
-  double brief = 0;  ///< share of tool sessions that are without ceremony
+  ToolMixture sessions{};
   SampleWeights weights{};
   float prose_weight = 0.3f;  ///< of every token of real text
   /// Paragraphs: documents of their own, and where these have a share, filler of a quarter of the

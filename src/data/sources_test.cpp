@@ -123,8 +123,8 @@ TEST(MixtureTest, FillsSomeDocumentsWithRealText) {
 
 // How many of 40 samples of tool sessions hold calls as the format has them.
 int SamplesWithCalls(double brief) {
-  const auto mixture =
-      Mixture::Create(TestTokenizer(), {.shares = {.recall = 0, .tools = 1}, .brief = brief});
+  const auto mixture = Mixture::Create(
+      TestTokenizer(), {.shares = {.recall = 0, .tools = 1}, .sessions = {.brief = brief}});
   EXPECT_TRUE(mixture.ok());
   int count = 0;
   for (uint64_t seed = 0; seed < 40; ++seed) {

@@ -38,7 +38,7 @@ const auto& PickEntry(const Map& map, Random& random) {
 // Makes the turns of a session, one after the other.
 class SessionWriter {
  public:
-  explicit SessionWriter(Random& random) : random_(random) {
+  SessionWriter(double remember, Random& random) : remember_(remember), random_(random) {
     for (int i = 0; i < kTools; ++i) offered_.push_back(static_cast<Tool>(i));
     for (size_t i = 0; i < offered_.size(); ++i)
       std::swap(offered_[i], offered_[i + random_.Below(offered_.size() - i)]);
@@ -52,7 +52,7 @@ class SessionWriter {
   }
 
   ToolTurn NextTurn() {
-    if (random_.Chance(0.25))
+    if (random_.Chance(remember_))
       if (auto turn = RememberTurn()) return *std::move(turn);
     switch (random_.Pick(offered_)) {
       case Tool::kWeather:
@@ -252,6 +252,7 @@ class SessionWriter {
     return turn;
   }
 
+  double remember_;
   Random& random_;
   std::vector<Tool> offered_;
   Memory memory_;
@@ -282,7 +283,7 @@ void AppendAnswer(const ToolTurn& turn, std::vector<text::Message>& messages) {
 
 ToolSession MakeToolSession(const ToolSessionOptions& options) {
   Random random(options.seed);
-  SessionWriter writer(random);
+  SessionWriter writer(options.remember, random);
   ToolSession session;
   session.tools = writer.Schemas();
   for (int64_t i = 0; i < options.turns; ++i) {

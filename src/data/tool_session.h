@@ -34,6 +34,7 @@ struct ToolSession {
 struct ToolSessionOptions {
   uint64_t seed = 1;
   int64_t turns = 10;
+  double remember = 0.25;  ///< share of turns that only need what a tool said turns ago
 };
 
 /// A session with three to six tools. There are calls with text, numbers, truth values and objects;

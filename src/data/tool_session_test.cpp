@@ -60,6 +60,22 @@ TEST(ToolSessionTest, HasEveryKindOfTurn) {
   EXPECT_GT(objects, 20);
 }
 
+TEST(ToolSessionTest, RemembersAsOftenAsAsked) {
+  for (const double share : {0.0, 0.6}) {
+    int remembered = 0, turns = 0;
+    for (uint64_t seed = 0; seed < 10; ++seed) {
+      for (const ToolTurn& turn :
+           MakeToolSession({.seed = seed, .turns = 60, .remember = share}).turns) {
+        remembered += turn.steps.empty() ? 1 : 0;
+        ++turns;
+      }
+    }
+    // Fewer than asked: a session begins with nothing to remember.
+    EXPECT_LE(remembered, (share + 0.05) * turns);
+    EXPECT_GE(remembered, 0.6 * share * turns);
+  }
+}
+
 TEST(ToolSessionTest, LongerSessionsBeginAlike) {
   const ToolSession shorter = MakeToolSession({.seed = 5, .turns = 10});
   const ToolSession longer = MakeToolSession({.seed = 5, .turns = 200});

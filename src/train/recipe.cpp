@@ -109,7 +109,8 @@ base::Result<Stage> ReadStage(const toml::table& table, const std::string& where
   reader.Number("several", stage.recall.several);
   reader.Number("words", stage.recall.words);
   reader.Number("decoys", stage.recall.decoys);
-  reader.Number("brief", stage.brief);
+  reader.Number("brief", stage.sessions.brief);
+  reader.Number("remember", stage.sessions.remember);
   double context = stage.weights.context;
   reader.Number("context_weight", context);
   stage.weights.context = static_cast<float>(context);

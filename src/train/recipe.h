@@ -27,7 +27,7 @@ struct Stage {
   int64_t positions = 0;
   data::MixtureShares shares;
   data::RecallMixture recall;
-  double brief = 0;  ///< share of tool sessions without ceremony
+  data::ToolMixture sessions;
   data::SampleWeights weights;
 };
 

@@ -85,7 +85,7 @@ base::Result<data::Mixture> MakeMixture(const Recipe& recipe, const Stage& stage
   data::MixtureOptions options = recipe.mixture;
   options.shares = stage.shares;
   options.recall = stage.recall;
-  options.brief = stage.brief;
+  options.sessions = stage.sessions;
   options.weights = stage.weights;
   options.prose = prose;
   return data::Mixture::Create(tokenizer, std::move(options));
