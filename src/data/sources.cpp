@@ -83,12 +83,11 @@ base::Status Mixture::MeasureTokens() {
 
 base::Result<Mixture::SessionTokens> Mixture::MeasureTools(bool is_brief) const {
   constexpr int64_t kTurns = 21;
-  const double remember = options_.sessions.remember;
+  ToolSessionOptions session = {.turns = 1, .remember = options_.sessions.remember};
   Sample one, many;
-  FATHOM_TRY(AppendConversation(*tokenizer_,
-                                MakeTools({.turns = 1, .remember = remember}, is_brief), {}, one));
-  FATHOM_TRY(AppendConversation(
-      *tokenizer_, MakeTools({.turns = kTurns, .remember = remember}, is_brief), {}, many));
+  FATHOM_TRY(AppendConversation(*tokenizer_, MakeTools(session, is_brief), {}, one));
+  session.turns = kTurns;
+  FATHOM_TRY(AppendConversation(*tokenizer_, MakeTools(session, is_brief), {}, many));
   const double turn = static_cast<double>(many.size() - one.size()) / (kTurns - 1);
   return SessionTokens{static_cast<double>(one.size()) - turn, turn};
 }

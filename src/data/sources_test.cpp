@@ -121,10 +121,10 @@ TEST(MixtureTest, FillsSomeDocumentsWithRealText) {
   EXPECT_EQ(SamplesWithText({.recall = 1}), 0);
 }
 
-// How many of 40 samples of tool sessions hold calls as the format has them.
-int SamplesWithCalls(double brief) {
-  const auto mixture = Mixture::Create(
-      TestTokenizer(), {.shares = {.recall = 0, .tools = 1}, .sessions = {.brief = brief}});
+// How many of 40 samples of tool sessions hold that text.
+int SamplesWith(std::string_view part, const ToolMixture& sessions) {
+  const auto mixture =
+      Mixture::Create(TestTokenizer(), {.shares = {.recall = 0, .tools = 1}, .sessions = sessions});
   EXPECT_TRUE(mixture.ok());
   int count = 0;
   for (uint64_t seed = 0; seed < 40; ++seed) {
@@ -133,16 +133,24 @@ int SamplesWithCalls(double brief) {
     const auto begins = std::count(sample->tokens.begin(), sample->tokens.end(), 0);
     EXPECT_LE(begins, 4) << "the estimate of its length is far off";
     const std::string text = *TestTokenizer().Decode(sample->tokens);
-    count += text.find("invoke name=") != text.npos ? 1 : 0;
+    count += text.find(part) != text.npos ? 1 : 0;
   }
   return count;
 }
 
 TEST(MixtureTest, HoldsBriefSessions) {
-  EXPECT_EQ(SamplesWithCalls(0), 40);
-  EXPECT_EQ(SamplesWithCalls(1), 0);
-  EXPECT_GT(SamplesWithCalls(0.5), 10);
-  EXPECT_LT(SamplesWithCalls(0.5), 38);
+  constexpr std::string_view kCall = "invoke name=";  // as the format has it
+  EXPECT_EQ(SamplesWith(kCall, {.brief = 0}), 40);
+  EXPECT_EQ(SamplesWith(kCall, {.brief = 1}), 0);
+  const int half = SamplesWith(kCall, {.brief = 0.5});
+  EXPECT_GT(half, 10);
+  EXPECT_LT(half, 38);
+}
+
+TEST(MixtureTest, AsksForWhatWasSaidAsOftenAsItIsTold) {
+  constexpr std::string_view kRemembered = "I know that already.";
+  EXPECT_EQ(SamplesWith(kRemembered, {.remember = 0}), 0);
+  EXPECT_GT(SamplesWith(kRemembered, {.remember = 0.9}), 25);
 }
 
 TEST(MixtureTest, NeedsSomethingToMix) {

@@ -40,6 +40,11 @@ class TableReader {
     value = *found;
   }
 
+  void Share(std::string_view key, double& value) {
+    Number(key, value);
+    if (value > 1) Fail(key, "expected a share of at most 1");
+  }
+
   void Boolean(std::string_view key, bool& value) {
     const toml::node* node = Find(key, false);
     if (node == nullptr) return;
@@ -104,13 +109,13 @@ base::Result<Stage> ReadStage(const toml::table& table, const std::string& where
   reader.Number("mtp", stage.mtp);
   reader.Integer("positions", 0, stage.positions);
   reader.Integer("facts", 0, stage.recall.facts);
-  reader.Number("filler", stage.recall.filler);
-  reader.Number("restated", stage.recall.restated);
-  reader.Number("several", stage.recall.several);
-  reader.Number("words", stage.recall.words);
-  reader.Number("decoys", stage.recall.decoys);
-  reader.Number("brief", stage.sessions.brief);
-  reader.Number("remember", stage.sessions.remember);
+  reader.Share("filler", stage.recall.filler);
+  reader.Share("restated", stage.recall.restated);
+  reader.Share("several", stage.recall.several);
+  reader.Share("words", stage.recall.words);
+  reader.Share("decoys", stage.recall.decoys);
+  reader.Share("brief", stage.sessions.brief);
+  reader.Share("remember", stage.sessions.remember);
   double context = stage.weights.context;
   reader.Number("context_weight", context);
   stage.weights.context = static_cast<float>(context);

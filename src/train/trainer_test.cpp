@@ -104,6 +104,8 @@ TEST(RecipeTest, NamesWhatIsWrong) {
             "r.toml: muon_rate: expected a number of at least 0");
   EXPECT_EQ(message(head + stage + "sparse = 1\n"),
             "r.toml: stage 1: sparse: expected true or false");
+  EXPECT_EQ(message(head + stage + "remember = 1.5\n"),
+            "r.toml: stage 1: remember: expected a share of at most 1");
   EXPECT_EQ(message(head + "[[stage]]\nlength = 64\nstep_tokens = 64\n"),
             "r.toml: stage 1: steps: is missing");
   EXPECT_THAT(message("model ="), ::testing::StartsWith("r.toml: line 1, column "));
