@@ -108,6 +108,17 @@ constexpr const char* kPatternTool = R"json({"name": "edit", "parameters": {"typ
     "words": {"type": "string", "pattern": "^[a-z]+( [a-z]+)*$", "minLength": 8}},
   "required": ["name", "day", "path", "message", "mail", "note", "words"]}})json";
 
+// Of more states than have tables, or nearly.
+constexpr const char* kLargePatternTool = R"json({"name": "edit", "parameters": {"type": "object",
+  "properties": {"mail": {"type": "string",
+      "pattern": "^[a-z0-9.-]{1,64}@[a-z0-9.-]+\\.[a-z]{2,}$"},
+    "slug": {"type": "string", "pattern": "^[a-z]+(-[a-z]+){0,30}$"},
+    "words": {"type": "string", "pattern": "^(\\w+ ){1,20}\\w+$"},
+    "link": {"type": "string", "pattern": "^https?://.+", "maxLength": 200},
+    "id": {"type": "string", "pattern": "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"},
+    "title": {"type": "string", "pattern": "^[A-Z][a-z]*(?: [A-Z][a-z]*)*$", "maxLength": 80}},
+  "required": ["mail", "slug", "words", "link", "id", "title"]}})json";
+
 void RunTool(const char* name, const char* tool, const text::Tokenizer& tokenizer,
              const std::shared_ptr<const ConstraintVocabulary>& vocabulary) {
   const double begin = Microseconds();
@@ -134,6 +145,7 @@ void Run(const std::string& bytes_only) {
              vocabulary->trie().nodes().size());
   RunTool("lengths", kTool, tokenizer, vocabulary);
   RunTool("patterns", kPatternTool, tokenizer, vocabulary);
+  RunTool("large patterns", kLargePatternTool, tokenizer, vocabulary);
 }
 
 // Every value is bounded, so that calls end whatever the model means.

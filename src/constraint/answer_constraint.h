@@ -51,7 +51,7 @@ class AnswerConstraints {
   /// What finished answers are held against, as a whole.
   const AnswerCheck& check() const { return check_; }
   /// How large they are, in nodes of about a hundred bytes.
-  size_t size() const { return rules_.grammar.size() + masks_.size_of_runs() / 100; }
+  size_t size() const { return rules_.grammar.size() + masks_.size_of_tables() / 100; }
   /// The options, as PrintAnswerOptions prints them.
   const std::string& description() const { return description_; }
 

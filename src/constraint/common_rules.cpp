@@ -50,8 +50,6 @@ CommonRules AddCommonRules(Grammar* grammar) {
   rules.json_string = AddStringRule(Spelling::kJson, grammar);
   rules.raw_string = AddStringRule(Spelling::kRaw, grammar);
   rules.raw_key = AddRawKeyRule(grammar);
-  rules.counted_json_string = AddCountedString(Spelling::kJson, {}, {}, grammar).first;
-  rules.counted_raw_string = AddCountedString(Spelling::kRaw, {}, {}, grammar).first;
   rules.number = AddNumber({}, end, grammar);
   rules.integer = AddNumber({.is_integer = true}, end, grammar);
   rules.any_value = grammar->AddFork();

@@ -9,9 +9,6 @@ struct CommonRules {
   NodeId json_string = 0;  ///< after its opening quote
   NodeId raw_string = 0;   ///< after the opening tag of a DSML parameter, with the closing one
   NodeId raw_key = 0;      ///< a parameter's name, as far as it is still to come, and its quote
-  /// Strings that are counted without a bound: the first node of each.
-  NodeId counted_json_string = 0;
-  NodeId counted_raw_string = 0;
   NodeId number = 0;
   NodeId integer = 0;
   NodeId any_value = 0;  ///< any JSON

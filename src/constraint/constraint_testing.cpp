@@ -51,15 +51,6 @@ std::string MakeTokenizerJson() {
   return tokenizer.dump();
 }
 
-// The mask is what trying every token gives.
-void ExpectExactMask(AnswerConstraint& constraint) {
-  std::vector<int32_t> accepted;
-  for (int32_t id = 0; id < Tokenizer().vocab_size(); ++id) {
-    if (constraint.Allows(id)) accepted.push_back(id);
-  }
-  EXPECT_EQ(ListAllowed(constraint), accepted);
-}
-
 // What has to come may come, and is what the tokenizer makes of it.
 void ExpectForcedFollows(const AnswerConstraint& constraint) {
   AnswerConstraint copy = constraint;
@@ -103,6 +94,14 @@ std::vector<int32_t> ListAllowed(AnswerConstraint& constraint) {
   for (int32_t id = 0; id < Tokenizer().vocab_size(); ++id)
     if ((mask[static_cast<size_t>(id) / 64] >> (id % 64) & 1) != 0) allowed.push_back(id);
   return allowed;
+}
+
+void ExpectExactMask(AnswerConstraint& constraint) {
+  std::vector<int32_t> accepted;
+  for (int32_t id = 0; id < Tokenizer().vocab_size(); ++id) {
+    if (constraint.Allows(id)) accepted.push_back(id);
+  }
+  EXPECT_EQ(ListAllowed(constraint), accepted);
 }
 
 Walked Walk(const std::shared_ptr<AnswerConstraints>& constraints, std::mt19937& random) {

@@ -26,6 +26,8 @@ std::shared_ptr<AnswerConstraints> Compile(const AnswerOptions& options);
 std::string ErrorOf(const AnswerOptions& options);
 
 std::vector<int32_t> ListAllowed(AnswerConstraint& constraint);
+/// The mask is what trying every token gives.
+void ExpectExactMask(AnswerConstraint& constraint);
 
 struct Walked {
   std::vector<int32_t> tokens;

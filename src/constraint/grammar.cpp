@@ -63,11 +63,27 @@ void Grammar::AddKey(NodeId fork, uint32_t family, size_t key, NodeId value, Nod
   AddBranch(fork, {.target = target, .test = Test::kMark, .operand = key, .family = family});
 }
 
-void Grammar::SetBounds(NodeId node, uint64_t least, uint64_t most, NodeId unbounded) {
-  nodes_[node].counted = CountedPart::kCharacter;
-  nodes_[node].count_least = least;
-  nodes_[node].count_most = most;
+void Grammar::SetBetween(NodeId node, uint8_t characters_lacking) {
+  nodes_[node].part = StringPart::kBetween;
+  nodes_[node].characters_lacking = characters_lacking;
+}
+
+void Grammar::SetClosing(NodeId node, uint8_t bytes_closed) {
+  nodes_[node].part = StringPart::kClosing;
+  nodes_[node].bytes_closed = bytes_closed;
+}
+
+void Grammar::SetBounds(NodeId node, StringPart part, const Bounds& bounds, NodeId unbounded) {
+  nodes_[node].part = part;
+  nodes_[node].count_least = bounds.least;
+  nodes_[node].count_most = bounds.most;
   nodes_[node].unbounded = unbounded;
+}
+
+void Grammar::SetTable(NodeId node) {
+  FATHOM_CHECK(tables_.size() < kMaxTables);
+  tables_.push_back(node);
+  SetBounds(node, StringPart::kBetween, {}, node);
 }
 
 uint8_t Grammar::AddRun(NodeId loop) {

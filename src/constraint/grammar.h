@@ -47,12 +47,13 @@ struct Branch {
   uint32_t family = 0;  ///< the keys that kMark, kSomeUnmarked and kAllMarked are about
 };
 
-/// Where in a string whose characters are counted a node is.
-enum class CountedPart : uint8_t {
-  kNone,       ///< in none
-  kCharacter,  ///< before or in a character; the register counts that one already
-  kClosing,    ///< before what closes the string
-  kClosed,     ///< within that
+/// Where in a string a node is. Of a string whose length has bounds the register counts characters.
+enum class StringPart : uint8_t {
+  kNone,     ///< in none, or nothing is known
+  kBetween,  ///< before a character, or what closes the string; none of that is counted yet
+  kBefore,   ///< before a character that is counted already
+  kInside,   ///< in such a one
+  kClosing,  ///< in what closes the string
 };
 
 struct Node {
@@ -66,9 +67,13 @@ struct Node {
   bool is_leaf = true;  ///< nothing is called from here on; set by Finish
   /// Calls inside one another that it takes to reach the end of the rule; set by Finish.
   uint16_t height = 0;
-  /// Part of a counted string; the rest is of those that are part of its characters.
-  CountedPart counted = CountedPart::kNone;
-  /// The node in this place of the rule whose count has no bounds.
+  StringPart part = StringPart::kNone;
+  /// kBetween: characters that have to come yet at least, whatever the bounds. kClosing: bytes of
+  /// the closing that were read.
+  uint8_t characters_lacking = 0;
+  uint8_t bytes_closed = 0;
+  /// If not 0, the node in this place of the rule that has no bounds; it may be this one. What it
+  /// allows of a vocabulary is found once for all bounds.
   NodeId unbounded = 0;
   uint64_t count_least = 0;
   uint64_t count_most = 0;
@@ -117,11 +122,26 @@ class Grammar {
   /// REQUIRES: key < kMaxKeys.
   void AddKey(NodeId fork, uint32_t family, size_t key, NodeId value, NodeId target);
 
-  /// Says of a node which part of a counted string it is.
-  void SetCounted(NodeId node, CountedPart part) { nodes_[node].counted = part; }
-  /// The same of a part of a character, with the bounds of the count and the node in its place in
-  /// the rule without bounds.
-  void SetBounds(NodeId node, uint64_t least, uint64_t most, NodeId unbounded);
+  void SetBetween(NodeId node, uint8_t characters_lacking);
+  void SetInside(NodeId node) { nodes_[node].part = StringPart::kInside; }
+  void SetClosing(NodeId node, uint8_t bytes_closed);
+
+  /// A count that nothing reaches.
+  static constexpr uint64_t kNoBound = uint64_t{1} << 62;
+  struct Bounds {
+    uint64_t least = 0;
+    uint64_t most = kNoBound;
+  };
+  /// Says of a part of a string whose characters are counted what the count may be in the end, and
+  /// which node it would be if that were any. REQUIRES: SetTable was called for that node, or it is
+  /// of a rule that all grammars begin with.
+  void SetBounds(NodeId node, StringPart part, const Bounds& bounds, NodeId unbounded);
+
+  static constexpr size_t kMaxTables = 64;
+  /// Asks for a table of what comes from that node on by the number of characters. REQUIRES: there
+  /// are fewer than kMaxTables, and SetBetween was called for it.
+  void SetTable(NodeId node);
+  const std::vector<NodeId>& tables() const { return tables_; }
 
   /// More of a run are as good as any number.
   static constexpr uint8_t kLongRun = 254;
@@ -161,6 +181,7 @@ class Grammar {
   bool is_full_ = false;
   std::vector<std::array<NodeId, kMaxKeys>> families_;  // the rule of each key's value
   std::vector<uint64_t> family_keys_;                   // the keys that there are
+  std::vector<NodeId> tables_;
   std::vector<NodeId> runs_;
   NodeId end_ = 0;
   std::array<uint16_t, kSymbols> classes_{};

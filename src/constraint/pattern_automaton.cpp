@@ -11,6 +11,9 @@ namespace {
 constexpr size_t kMaxStates = 2048;
 constexpr size_t kMaxParts = 16384;
 constexpr size_t kMaxSets = 256;  // that differ
+// Merging takes up to the square of the states in steps. Of larger automata what counts from
+// behind is the most, and nothing in it is alike.
+constexpr size_t kMaxMerged = 256;
 constexpr size_t kFreePart = SIZE_MAX;
 constexpr int32_t kDead = CharacterAutomaton::kDead;
 
@@ -141,6 +144,36 @@ void Prune(CharacterAutomaton* automaton) {
       if (!leads_on(next)) next = kDead;
 }
 
+// Makes one state of those from which the same strings can be ended. Each round tells apart what
+// differs by one character more.
+void Merge(CharacterAutomaton* automaton) {
+  std::vector<CharacterAutomaton::State>& states = automaton->states;
+  std::vector<int32_t> kinds;
+  for (const CharacterAutomaton::State& state : states)
+    kinds.push_back((state.is_free ? 2 : 0) + (state.accepts ? 1 : 0));
+  for (size_t count = 0;;) {
+    std::map<std::vector<int32_t>, int32_t> known;
+    std::vector<int32_t> finer;
+    for (size_t i = 0; i < states.size(); ++i) {
+      std::vector<int32_t> key = {kinds[i]};
+      for (const int32_t next : states[i].next)
+        key.push_back(next == kDead ? kDead : kinds[static_cast<size_t>(next)]);
+      const auto number = static_cast<int32_t>(known.size());
+      finer.push_back(known.try_emplace(std::move(key), number).first->second);
+    }
+    kinds = std::move(finer);
+    if (std::exchange(count, known.size()) == known.size()) break;
+  }
+  std::vector<CharacterAutomaton::State> merged;
+  for (size_t i = 0; i < states.size(); ++i) {
+    if (static_cast<size_t>(kinds[i]) < merged.size()) continue;
+    for (int32_t& next : states[i].next)
+      if (next != kDead) next = kinds[static_cast<size_t>(next)];
+    merged.push_back(std::move(states[i]));
+  }
+  states = std::move(merged);
+}
+
 // Makes states of sets of parts.
 class AutomatonBuilder {
  public:
@@ -166,6 +199,7 @@ class AutomatonBuilder {
       }
     }
     Prune(&automaton_);
+    if (automaton_.states.size() <= kMaxMerged) Merge(&automaton_);
     return std::move(automaton_);
   }
 
@@ -277,7 +311,8 @@ std::optional<CharacterAutomaton> BoundLength(const CharacterAutomaton& automato
     if (!is_new) return place->second;
     const CharacterAutomaton::State& state = automaton.states[origin];
     CharacterAutomaton::State copy = {.accepts = state.accepts && count >= bounds.least,
-                                      .is_free = state.is_free};
+                                      .is_free = state.is_free,
+                                      .origin = origin};
     copy.rest.least = bounds.least - std::min(count, bounds.least);
     if (bounds.most) copy.rest.most = *bounds.most - count;
     bounded.states.push_back(std::move(copy));

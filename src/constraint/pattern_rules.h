@@ -23,7 +23,7 @@ class PatternRules {
   /// Both outlive this.
   PatternRules(const CommonRules& common, Grammar* grammar) : common_(common), grammar_(grammar) {}
 
-  /// A rule like those of AddStringRule and AddCountedString. Nothing if the expression is not one
+  /// A rule like those of AddStringRule and AddBoundedString. Nothing if the expression is not one
   /// that ReadPattern reads, or its automaton has no room.
   std::optional<NodeId> Add(std::string_view pattern, const LengthBounds& bounds,
                             Spelling spelling);
@@ -33,8 +33,12 @@ class PatternRules {
 
   std::optional<NodeId> Make(std::string_view pattern, const LengthBounds& bounds,
                              Spelling spelling);
-  NodeId AddRules(const CharacterAutomaton& automaton, Spelling spelling);
+  std::vector<NodeId> AddStates(const CharacterAutomaton& automaton, Spelling spelling);
+  void AddCharacters(const CharacterAutomaton& automaton, size_t state,
+                     const std::vector<NodeId>& nodes, Spelling spelling);
   NodeId AddFreeEnd(const LengthBounds& rest, Spelling spelling);
+  bool HasRoomForTables(const CharacterAutomaton& automaton) const;
+  void AddTables(const CharacterAutomaton& automaton, const std::vector<NodeId>& nodes);
   void AddRuns(const CharacterAutomaton& automaton, const std::vector<NodeId>& nodes,
                Spelling spelling);
   std::optional<uint8_t> FindRun(const CharacterSet& set, Spelling spelling);

@@ -206,8 +206,7 @@ Result<NodeId> SchemaRules::AddString(const Field& schema, ValueKind kind) {
   if (pattern) {
     rule = *pattern;
   } else if (bounds.least > 0 || bounds.most) {
-    const NodeId unbounded = is_raw ? common_.counted_raw_string : common_.counted_json_string;
-    rule = AddCountedString(spelling, bounds, unbounded, grammar_).begin;
+    rule = AddBoundedString(spelling, bounds, rule, grammar_);
   }
   return is_raw ? rule : grammar_->AddBytes("\"", grammar_->AddCall(rule, grammar_->end()));
 }

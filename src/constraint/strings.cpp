@@ -18,9 +18,6 @@ const CharacterSet kNameCharacters =
     Complement({{0, 0x1F}, {0x22, 0x22}, {0x3C, 0x3C}, {0x3E, 0x3E}, {0x7F, 0x9F}});
 const CharacterSet kAllCharacters = {{0, kLastCharacter}};
 
-// More characters than any answer has.
-constexpr uint64_t kNoBound = uint64_t{1} << 62;
-
 Symbol ToSymbol(char byte) { return static_cast<unsigned char>(byte); }
 
 std::string ToUtf8(char32_t character) {
@@ -178,38 +175,43 @@ NodeId AddClosing(Spelling spelling, NodeId next, Grammar* grammar) {
   return grammar->AddBytes("</", name);
 }
 
-NodeId AddStringRule(Spelling spelling, Grammar* grammar) {
+NodeId AddStringEnd(Spelling spelling, Grammar* grammar) {
+  const auto last = static_cast<NodeId>(grammar->size());
   const NodeId closing = AddClosing(spelling, grammar->end(), grammar);
+  for (NodeId node = last; node <= closing; ++node)
+    grammar->SetClosing(node, static_cast<uint8_t>(closing - node));
+  return closing;
+}
+
+NodeId AddStringRule(Spelling spelling, Grammar* grammar) {
+  const NodeId closing = AddStringEnd(spelling, grammar);
   const NodeId text = grammar->AddConsumer({});
+  grammar->SetBetween(text, 0);
   for (const Edge& edge : MakeCharacterEdges(kAllCharacters, spelling, text, grammar)) {
     grammar->AddEdge(text, edge);
   }
+  for (NodeId node = text + 1; node < grammar->size(); ++node) grammar->SetInside(node);
   for (const Edge& edge : grammar->node(closing).edges) grammar->AddEdge(text, edge);
   return text;
 }
 
-CountedString AddCountedString(Spelling spelling, const LengthBounds& bounds,
-                               std::optional<NodeId> unbounded, Grammar* grammar) {
-  const auto first = static_cast<NodeId>(grammar->size());
-  const NodeId closing = AddClosing(spelling, grammar->end(), grammar);
-  for (NodeId node = first; node < closing; ++node) {
-    grammar->SetCounted(node, CountedPart::kClosed);
-  }
-  grammar->SetCounted(closing, CountedPart::kClosing);
+// The nodes inside of characters follow `text` as they follow `unbounded`.
+NodeId AddBoundedString(Spelling spelling, const LengthBounds& bounds, NodeId unbounded,
+                        Grammar* grammar) {
+  const Grammar::Bounds count = {bounds.least, bounds.most.value_or(Grammar::kNoBound)};
+  const NodeId closing = AddStringEnd(spelling, grammar);
   const NodeId text = grammar->AddFork();
   const NodeId character =
       grammar->AddConsumer(MakeCharacterEdges(kAllCharacters, spelling, text, grammar));
-  for (NodeId node = text + 1; node <= character; ++node) {
-    grammar->SetBounds(node, bounds.least, bounds.most.value_or(0),
-                       unbounded.value_or(first) + (node - first));
-  }
-  const bool only_least = !bounds.most && unbounded;
+  for (NodeId node = text + 1; node < character; ++node)
+    grammar->SetBounds(node, StringPart::kInside, count, unbounded + (node - text));
+  grammar->SetBounds(character, StringPart::kBefore, count, unbounded);
   grammar->AddBranch(text, {.target = character,
-                            .test = only_least ? Test::kCountUpTo : Test::kCountBelow,
-                            .operand = only_least ? bounds.least : bounds.most.value_or(kNoBound)});
+                            .test = bounds.most ? Test::kCountBelow : Test::kCountUpTo,
+                            .operand = bounds.most.value_or(bounds.least)});
   grammar->AddBranch(text,
                      {.target = closing, .test = Test::kCountAtLeast, .operand = bounds.least});
-  return {first, text};
+  return text;
 }
 
 NodeId AddRawKeyRule(Grammar* grammar) {

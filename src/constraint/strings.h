@@ -29,6 +29,8 @@ NodeId AddText(std::string_view text, Spelling spelling, NodeId next, Grammar* g
 
 /// What ends a string: the quote, or the closing tag and its line end.
 NodeId AddClosing(Spelling spelling, NodeId next, Grammar* grammar);
+/// The same at the end of a rule that is a string.
+NodeId AddStringEnd(Spelling spelling, Grammar* grammar);
 
 /// In characters.
 struct LengthBounds {
@@ -38,16 +40,9 @@ struct LengthBounds {
 
 /// A rule: the characters of a string and its closing.
 NodeId AddStringRule(Spelling spelling, Grammar* grammar);
-
-/// A rule whose characters are counted, and the node that it begins at.
-struct CountedString {
-  NodeId first = 0;  ///< the node that was added first
-  NodeId begin = 0;
-};
-/// Adds one. `unbounded` is the first node of the one of this spelling whose count has no bounds;
-/// without it, this is that one.
-CountedString AddCountedString(Spelling spelling, const LengthBounds& bounds,
-                               std::optional<NodeId> unbounded, Grammar* grammar);
+/// The same with bounds. `unbounded` is the one of AddStringRule in this spelling.
+NodeId AddBoundedString(Spelling spelling, const LengthBounds& bounds, NodeId unbounded,
+                        Grammar* grammar);
 
 /// A rule: what is left of a key in raw spelling, and its quote.
 NodeId AddRawKeyRule(Grammar* grammar);

@@ -23,10 +23,8 @@ CommonTokens::CommonTokens(const TokenTrie& trie, const Grammar& grammar)
   for (NodeId id = 0; id < grammar.size(); ++id) {
     const Node& node = grammar.node(id);
     if (!node.is_leaf || node.kind != Node::Kind::kConsume) continue;
-    if (node.counted == CountedPart::kCharacter) {
+    if (node.part == StringPart::kBetween || node.part == StringPart::kInside)
       counted_[id] = std::make_unique<CountedTokens>(trie, grammar, id);
-      continue;
-    }
     if (LeadsToItself(grammar, id)) loops_[id] = std::make_unique<LoopTokens>(trie, grammar, id);
     nodes_[id] = std::make_unique<NodeTokens>();
     std::vector<uint64_t> mask(CountMaskWords(trie.vocab_size()));
@@ -47,7 +45,14 @@ TokenMasks::TokenMasks(const TokenTrie& trie, const Grammar& grammar, const Comm
       common_(common),
       machine_(grammar),
       path_(MakeWalkPath(trie)) {
+  for (const NodeId node : grammar.tables()) counted_.try_emplace(node, trie, grammar, node);
   for (const NodeId loop : grammar.runs()) runs_.emplace_back(trie, grammar, loop);
+}
+
+size_t TokenMasks::size_of_tables() const {
+  size_t size = runs_.size() * (2 * trie_.nodes().size() + trie_.tokens().size());
+  for (const auto& [node, tokens] : counted_) size += tokens.size();
+  return size;
 }
 
 void TokenMasks::Fill(Machine* machine, Machine::State state, MaskWords mask) {
@@ -71,14 +76,19 @@ void TokenMasks::Fill(Machine* machine, Machine::State state, MaskWords mask) {
 TokenMasks::Key TokenMasks::MakeKey(const Thread& thread, uint32_t depth) const {
   const Node& node = grammar_.node(thread.node);
   const uint32_t key_depth = node.is_leaf ? 0 : depth;
-  if (node.counted == CountedPart::kNone) return {thread.node, key_depth, thread.data};
-  if (node.counted != CountedPart::kCharacter) return {thread.node, key_depth, 0};
+  if (node.part == StringPart::kClosing) return {thread.node, key_depth, 0};
+  if (node.unbounded == 0) return {thread.node, key_depth, thread.data};
+  const bool counts_next = node.part == StringPart::kBefore && thread.data > 0;
+  const uint64_t count = thread.data - (counts_next ? 1 : 0);
+  const uint64_t lacks = node.count_least - std::min(count, node.count_least);
+  const uint64_t left = node.count_most - std::min(count, node.count_most);
   constexpr uint64_t kMany = CountedTokens::kMany;
-  const uint64_t lacks = node.count_least - std::min(thread.data, node.count_least);
-  const uint64_t left = node.count_most - std::min(thread.data, node.count_most);
-  return {
-      node.unbounded, 0,
-      std::min(lacks, kMany + 1) << 32 | (node.count_most == 0 ? kMany : std::min(left, kMany))};
+  return {node.unbounded, 0, std::min(lacks, kMany + 1) << 32 | std::min(left, kMany)};
+}
+
+const CountedTokens* TokenMasks::FindCounted(NodeId node) const {
+  const auto counted = counted_.find(node);
+  return counted != counted_.end() ? &counted->second : common_.FindCounted(node);
 }
 
 const NodeTokens& TokenMasks::FindTokens(const Thread& thread, uint32_t depth) {
@@ -91,7 +101,7 @@ const NodeTokens& TokenMasks::FindTokens(const Thread& thread, uint32_t depth) {
 }
 
 NodeTokens TokenMasks::MakeTokens(const Thread& thread, const Key& key) {
-  if (const CountedTokens* counted = common_.FindCounted(key.node))
+  if (const CountedTokens* counted = FindCounted(key.node))
     return counted->Select(key.data >> 32, key.data & UINT32_MAX);
   NodeTokens tokens;
   std::vector<uint64_t> mask(CountMaskWords(trie_.vocab_size()));

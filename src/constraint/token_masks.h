@@ -47,17 +47,15 @@ class CommonTokens {
 /// the stack. One thread at a time uses it.
 class TokenMasks {
  public:
-  /// Everything outlives this.
+  /// Everything outlives this. Takes some milliseconds for each of the grammar's tables and runs.
   TokenMasks(const TokenTrie& trie, const Grammar& grammar, const CommonTokens& common);
 
   /// Sets the bits of the tokens that may come in that state of `machine`, which runs the same
   /// grammar, and clears all others.
   void Fill(Machine* machine, Machine::State state, MaskWords mask);
 
-  /// In bytes, of what the vocabulary makes of the grammar's runs.
-  size_t size_of_runs() const {
-    return runs_.size() * (2 * trie_.nodes().size() + trie_.tokens().size());
-  }
+  /// In bytes, of what was found beforehand.
+  size_t size_of_tables() const;
 
  private:
   struct Key {
@@ -82,6 +80,7 @@ class TokenMasks {
 
   Key MakeKey(const Thread& thread, uint32_t depth) const;
   const NodeTokens& FindTokens(const Thread& thread, uint32_t depth);
+  const CountedTokens* FindCounted(NodeId node) const;
   NodeTokens MakeTokens(const Thread& thread, const Key& key);
   void WalkBelow(uint32_t begin, uint32_t end, Machine* machine, const Gathered& gathered);
   void TakeChain(uint32_t node, Machine::State state, Machine* machine, const Gathered& gathered);
@@ -94,6 +93,7 @@ class TokenMasks {
   const TokenTrie& trie_;
   const Grammar& grammar_;
   const CommonTokens& common_;
+  std::unordered_map<NodeId, CountedTokens> counted_;
   std::vector<RunTokens> runs_;
   Machine machine_;  // for what begins with one node
   std::unordered_map<Key, NodeTokens, HashKey> known_;
