@@ -43,6 +43,19 @@ TEST(ShippedModel, LooksSomeOfSeveralFactsUpAtOnce) {
   EXPECT_GE(ShareOf(rows, "correct"), 0.25);
 }
 
+TEST(ShippedModel, WritesItsMistakesDown) {
+  const std::string file = testing::TempDir() + "/mistakes.jsonl";
+  const Json rows = Examine({"tools", "--turns", "10", "--seed", "5", "--mistakes", file});
+  const std::string lines = base::ReadFile(file).value();
+  const double wrong = 1 - ShareOf(rows, "right_answer");
+  EXPECT_EQ(lines.empty(), wrong == 0);
+  if (!lines.empty()) {
+    const Json first = Json::parse(lines.substr(0, lines.find('\n')));
+    EXPECT_EQ(first["length"], 10);
+    EXPECT_NE(first["said"], first["expected"]);
+  }
+}
+
 TEST(ShippedModel, UsesTools) {
   const Json rows = Examine({"tools", "--turns", "10,50", "--samples", "2"});
   EXPECT_EQ(ShareOf(rows, "well_formed"), 1);

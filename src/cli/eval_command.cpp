@@ -18,6 +18,7 @@
 #include "evaluate/perplexity.h"
 #include "evaluate/recall_eval.h"
 #include "evaluate/tools_eval.h"
+#include "evaluate/watch.h"
 
 namespace fathom::cli {
 namespace {
@@ -35,6 +36,7 @@ struct EvalOptions {
   std::vector<std::string> texts;
   bool json = false;
   std::string plot;
+  std::string mistakes;
 
   /// Not a seed that a recipe would have.
   static constexpr uint64_t kDefaultSeed = 1'000'003;
@@ -51,11 +53,34 @@ base::Result<evaluate::Examinee> OpenExaminee(const EvalOptions& options) {
   return evaluate::Examinee::Open(directory, {.threads = options.threads});
 }
 
-evaluate::EvalProgress ShowProgress(ProgressBar& bar) {
-  return [&bar](int64_t done, int64_t total) {
-    bar.Update(static_cast<uint64_t>(done), static_cast<uint64_t>(total));
-  };
-}
+// Shows how far an examination is, and keeps its mistakes, a line of JSON each.
+class Watcher {
+ public:
+  explicit Watcher(std::string name)
+      : bar_(std::in_place, std::move(name), ProgressBar::Unit::kSteps) {}
+
+  evaluate::EvalWatch Watch() {
+    return {.on_progress =
+                [this](int64_t done, int64_t total) {
+                  bar_->Update(static_cast<uint64_t>(done), static_cast<uint64_t>(total));
+                },
+            .on_mistake =
+                [this](const evaluate::Mistake& mistake) {
+                  mistakes_ += PrintJson(MistakeToJson(mistake), -1) + "\n";
+                }};
+  }
+
+  // The bar is gone then.
+  base::Status Finish(const EvalOptions& options) {
+    bar_.reset();
+    return options.mistakes.empty() ? base::Status()
+                                    : base::ReplaceFile(options.mistakes, mistakes_);
+  }
+
+ private:
+  std::optional<ProgressBar> bar_;
+  std::string mistakes_;
+};
 
 base::Status EvalRecall(const EvalOptions& options) {
   FATHOM_ASSIGN(evaluate::Examinee examinee, OpenExaminee(options));
@@ -65,9 +90,9 @@ base::Status EvalRecall(const EvalOptions& options) {
                                         .needles = options.needles,
                                         .seed = options.seed};
   if (!options.contexts.empty()) recall.contexts = options.contexts;
-  std::optional<ProgressBar> bar(std::in_place, "recall", ProgressBar::Unit::kSteps);
-  FATHOM_ASSIGN(const auto rows, EvaluateRecall(examinee, recall, ShowProgress(*bar)));
-  bar.reset();
+  Watcher watcher("recall");
+  FATHOM_ASSIGN(const auto rows, EvaluateRecall(examinee, recall, watcher.Watch()));
+  FATHOM_TRY(watcher.Finish(options));
   return Report(options, FormatRecall(rows), RecallToJson(rows), DrawRecall(rows));
 }
 
@@ -76,9 +101,9 @@ base::Status EvalTools(const EvalOptions& options) {
   evaluate::ToolsEvalOptions tools = {
       .turns = {10, 50}, .samples = options.samples, .seed = options.seed};
   if (!options.turns.empty()) tools.turns = options.turns;
-  std::optional<ProgressBar> bar(std::in_place, "tools", ProgressBar::Unit::kSteps);
-  FATHOM_ASSIGN(const auto rows, EvaluateTools(examinee, tools, ShowProgress(*bar)));
-  bar.reset();
+  Watcher watcher("tools");
+  FATHOM_ASSIGN(const auto rows, EvaluateTools(examinee, tools, watcher.Watch()));
+  FATHOM_TRY(watcher.Finish(options));
   return Report(options, FormatTools(rows), ToolsToJson(rows), DrawTools(rows));
 }
 
@@ -160,6 +185,10 @@ void AddEvalCommand(CommandLine& command_line) {
   AddThreadsOption(app, &options->threads);
   AddFlag(app, "--json", "Print JSON", &options->json);
   AddText(app, "--plot", "FILE", "Also draw a heat map: an SVG file", &options->plot);
+  AddText(app, "--mistakes", "FILE",
+          "recall, tools: also write what was asked, expected\nand said, a line of JSON for each "
+          "mistake",
+          &options->mistakes);
 }
 
 }  // namespace fathom::cli

@@ -185,6 +185,14 @@ std::string FormatPerplexity(const evaluate::Perplexity& perplexity) {
                      FormatCount(perplexity.tokens), perplexity.mean_loss, perplexity.perplexity);
 }
 
+Json MistakeToJson(const evaluate::Mistake& mistake) {
+  return {{"length", mistake.length},
+          {"place", mistake.place},
+          {"question", mistake.question},
+          {"expected", mistake.expected},
+          {"said", mistake.said}};
+}
+
 Json PerplexityToJson(const evaluate::Perplexity& perplexity) {
   return {{"tokens", perplexity.tokens},
           {"mean_loss", perplexity.mean_loss},

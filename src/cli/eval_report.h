@@ -8,6 +8,7 @@
 #include "evaluate/perplexity.h"
 #include "evaluate/recall_eval.h"
 #include "evaluate/tools_eval.h"
+#include "evaluate/watch.h"
 
 namespace fathom::cli {
 
@@ -23,6 +24,9 @@ std::string FormatTools(const std::vector<evaluate::ToolsRow>& rows);
 /// [{"turns", "turn", "well_formed", "right_call", "right_answer", "total"}, ...]
 Json ToolsToJson(const std::vector<evaluate::ToolsRow>& rows);
 std::string DrawTools(const std::vector<evaluate::ToolsRow>& rows);
+
+/// {"length", "place", "question", "expected", "said"}
+Json MistakeToJson(const evaluate::Mistake& mistake);
 
 std::string FormatPerplexity(const evaluate::Perplexity& perplexity);
 Json PerplexityToJson(const evaluate::Perplexity& perplexity);

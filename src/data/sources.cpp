@@ -83,7 +83,8 @@ base::Status Mixture::MeasureTokens() {
 
 base::Result<Mixture::SessionTokens> Mixture::MeasureTools(bool is_brief) const {
   constexpr int64_t kTurns = 21;
-  ToolSessionOptions session = {.turns = 1, .remember = options_.sessions.remember};
+  ToolSessionOptions session = {
+      .turns = 1, .remember = options_.sessions.remember, .pairs = options_.sessions.pairs};
   Sample one, many;
   FATHOM_TRY(AppendConversation(*tokenizer_, MakeTools(session, is_brief), {}, one));
   session.turns = kTurns;
@@ -147,9 +148,13 @@ base::Status Mixture::AppendTools(uint64_t seed, int64_t tokens, Sample& sample)
   const bool is_brief = options_.sessions.brief > 0 && Random(seed).Chance(options_.sessions.brief);
   const SessionTokens& of = is_brief ? brief_tools_ : tools_;
   const double turns = (static_cast<double>(tokens) - of.beginning) / of.turn;
-  const ToolSessionOptions session = {.seed = seed,
-                                      .turns = std::max<int64_t>(1, std::llround(turns)),
-                                      .remember = options_.sessions.remember};
+  ToolSessionOptions session = {.seed = seed,
+                                .turns = std::max<int64_t>(1, std::llround(turns)),
+                                .remember = options_.sessions.remember,
+                                .pairs = options_.sessions.pairs};
+  Random random(MixSeed(seed, 1));
+  if (random.Chance(options_.sessions.few_cities))
+    session.cities = 2 + static_cast<int64_t>(random.Below(3));
   return AppendConversation(*tokenizer_, MakeTools(session, is_brief), options_.weights, sample);
 }
 

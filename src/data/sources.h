@@ -37,6 +37,8 @@ struct RecallMixture {
 struct ToolMixture {
   double brief = 0;        ///< share of those without ceremony
   double remember = 0.25;  ///< share of turns that need only what a tool said turns ago
+  double pairs = 0.3;      ///< share of questions about the weather that are about two cities
+  double few_cities = 0;   ///< share of those in which the same two to four are asked about
 };
 
 struct MixtureOptions {

@@ -153,6 +153,24 @@ TEST(MixtureTest, AsksForWhatWasSaidAsOftenAsItIsTold) {
   EXPECT_GT(SamplesWith(kRemembered, {.remember = 0.9}), 25);
 }
 
+TEST(MixtureTest, AsksForTwoCitiesAsOftenAsItIsTold) {
+  constexpr std::string_view kTwo = "I look up ";
+  const auto count = [&](double pairs) {
+    const auto mixture = Mixture::Create(
+        TestTokenizer(),
+        {.shares = {.recall = 0, .tools = 1}, .sessions = {.remember = 0, .pairs = pairs}});
+    int two = 0;
+    for (uint64_t seed = 0; seed < 20; ++seed) {
+      const std::string text = *TestTokenizer().Decode(mixture->Make(seed, 1500)->tokens);
+      for (size_t at = text.find(kTwo); at != text.npos; at = text.find(kTwo, at + 1))
+        two += text.substr(at, text.find('.', at) - at).find(" and ") != text.npos ? 1 : 0;
+    }
+    return two;
+  };
+  EXPECT_EQ(count(0), 0);
+  EXPECT_GT(count(0.9), 5);
+}
+
 TEST(MixtureTest, NeedsSomethingToMix) {
   EXPECT_FALSE(Mixture::Create(TestTokenizer(), {.shares = {.recall = 0}}).ok());
   EXPECT_FALSE(Mixture::Create(TestTokenizer(), {.shares = {.recall = 0, .prose = 1}}).ok());

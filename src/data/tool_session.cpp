@@ -38,11 +38,15 @@ const auto& PickEntry(const Map& map, Random& random) {
 // Makes the turns of a session, one after the other.
 class SessionWriter {
  public:
-  SessionWriter(double remember, Random& random) : remember_(remember), random_(random) {
+  SessionWriter(const ToolSessionOptions& options, Random& random)
+      : options_(options), random_(random), cities_(kCities.begin(), kCities.end()) {
     for (int i = 0; i < kTools; ++i) offered_.push_back(static_cast<Tool>(i));
     for (size_t i = 0; i < offered_.size(); ++i)
       std::swap(offered_[i], offered_[i + random_.Below(offered_.size() - i)]);
     offered_.resize(3 + random_.Below(4));
+    // Two are asked about at once.
+    while (options.cities > 0 && std::ssize(cities_) > std::max<int64_t>(options.cities, 2))
+      cities_.erase(cities_.begin() + static_cast<ptrdiff_t>(random_.Below(cities_.size())));
   }
 
   std::vector<text::Json> Schemas() const {
@@ -52,7 +56,7 @@ class SessionWriter {
   }
 
   ToolTurn NextTurn() {
-    if (random_.Chance(remember_))
+    if (random_.Chance(options_.remember))
       if (auto turn = RememberTurn()) return *std::move(turn);
     switch (random_.Pick(offered_)) {
       case Tool::kWeather:
@@ -99,10 +103,10 @@ class SessionWriter {
   }
 
   ToolTurn WeatherTurn() {
-    const size_t cities = random_.Chance(0.3) ? 2 : 1;
+    const size_t cities = random_.Chance(options_.pairs) ? 2 : 1;
     std::vector<std::string> names;
     while (names.size() < cities) {
-      const std::string city(random_.Pick(kCities));
+      const std::string city(random_.Pick(cities_));
       if (std::find(names.begin(), names.end(), city) == names.end()) names.push_back(city);
     }
     ToolTurn turn;
@@ -252,8 +256,9 @@ class SessionWriter {
     return turn;
   }
 
-  double remember_;
+  const ToolSessionOptions& options_;
   Random& random_;
+  std::vector<string_view> cities_;
   std::vector<Tool> offered_;
   Memory memory_;
 };
@@ -283,7 +288,7 @@ void AppendAnswer(const ToolTurn& turn, std::vector<text::Message>& messages) {
 
 ToolSession MakeToolSession(const ToolSessionOptions& options) {
   Random random(options.seed);
-  SessionWriter writer(options.remember, random);
+  SessionWriter writer(options, random);
   ToolSession session;
   session.tools = writer.Schemas();
   for (int64_t i = 0; i < options.turns; ++i) {

@@ -35,6 +35,10 @@ struct ToolSessionOptions {
   uint64_t seed = 1;
   int64_t turns = 10;
   double remember = 0.25;  ///< share of turns that only need what a tool said turns ago
+  double pairs = 0.3;      ///< share of questions about the weather that are about two cities
+  /// That are asked about; 0: all that there are. The fewer, the sooner is out of date what a tool
+  /// said.
+  int64_t cities = 0;
 };
 
 /// A session with three to six tools. There are calls with text, numbers, truth values and objects;

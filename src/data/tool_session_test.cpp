@@ -76,6 +76,18 @@ TEST(ToolSessionTest, RemembersAsOftenAsAsked) {
   }
 }
 
+TEST(ToolSessionTest, AsksAboutSoManyCities) {
+  for (uint64_t seed = 0; seed < 20; ++seed) {
+    const ToolSession session = MakeToolSession({.seed = seed, .turns = 60, .cities = 3});
+    std::set<std::string> calls;
+    for (const ToolTurn& turn : session.turns)
+      for (const ToolStep& step : turn.steps)
+        for (const text::ToolCall& call : step.calls)
+          if (call.name == "get_weather") calls.insert(call.arguments);
+    EXPECT_LE(calls.size(), 3u);
+  }
+}
+
 TEST(ToolSessionTest, LongerSessionsBeginAlike) {
   const ToolSession shorter = MakeToolSession({.seed = 5, .turns = 10});
   const ToolSession longer = MakeToolSession({.seed = 5, .turns = 200});

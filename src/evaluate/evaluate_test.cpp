@@ -24,10 +24,19 @@ TEST(RecallEvalTest, CountsByDepth) {
   Examinee examinee = OpenModel();
   const RecallEvalOptions options = {.contexts = {768}, .samples = 2, .facts = 10, .seed = 3};
   int64_t last = 0;
-  const auto rows = EvaluateRecall(examinee, options, [&](int64_t done, int64_t total) {
+  int64_t mistakes = 0;
+  const auto watch_progress = [&](int64_t done, int64_t total) {
     EXPECT_EQ(total, 20);
     last = done;
-  });
+  };
+  const auto watch_mistakes = [&](const Mistake& mistake) {
+    EXPECT_EQ(mistake.length, 768);
+    EXPECT_THAT(mistake.question, ::testing::HasSubstr("ode"));
+    EXPECT_NE(mistake.said, mistake.expected);
+    ++mistakes;
+  };
+  const auto rows = EvaluateRecall(examinee, options,
+                                   {.on_progress = watch_progress, .on_mistake = watch_mistakes});
   ASSERT_TRUE(rows.ok()) << rows.error().message;
   EXPECT_EQ(last, 20);
   int64_t correct = 0, total = 0;
@@ -40,6 +49,23 @@ TEST(RecallEvalTest, CountsByDepth) {
   }
   EXPECT_EQ(total, 20);
   EXPECT_GE(correct, 15);
+  EXPECT_EQ(mistakes, total - correct);
+}
+
+// It was never shown a tool.
+TEST(ToolsEvalTest, SaysWhatWasWrong) {
+  Examinee examinee = OpenModel();
+  std::vector<Mistake> mistakes;
+  const auto rows = EvaluateTools(
+      examinee, {.turns = {2}},
+      {.on_progress = {}, .on_mistake = [&](const Mistake& m) { mistakes.push_back(m); }});
+  ASSERT_TRUE(rows.ok()) << rows.error().message;
+  EXPECT_EQ((*rows)[0].right_answer + (*rows)[1].right_answer, 0);
+  ASSERT_GE(mistakes.size(), 2u);
+  EXPECT_EQ(mistakes[0].length, 2);
+  EXPECT_EQ(mistakes[0].place, 1);
+  EXPECT_THAT(mistakes[0].expected, ::testing::MatchesRegex("[a-z_]+\\(\\{.*\\}\\)(\n.*)*"));
+  EXPECT_NE(mistakes[0].question, "");
 }
 
 TEST(RecallEvalTest, RefusesWhatDoesNotFit) {

@@ -75,8 +75,8 @@ std::vector<std::vector<RecallFact>> MakeQuestions(const RecallDocument& documen
 
 class Examination {
  public:
-  Examination(Examinee& examinee, const RecallEvalOptions& options, const EvalProgress& progress)
-      : examinee_(examinee), options_(options), progress_(progress) {}
+  Examination(Examinee& examinee, const RecallEvalOptions& options, const EvalWatch& watch)
+      : examinee_(examinee), options_(options), watch_(watch) {}
 
   base::Status Run(int64_t context) {
     for (int64_t i = 0; i < kDepths; ++i)
@@ -131,18 +131,25 @@ class Examination {
       RecallRow& row = rows_[rows_.size() - static_cast<size_t>(kDepths - bin)];
       const std::string right =
           facts.size() == 1 ? facts[i].code : data::RecallAnswer({&facts[i], 1});
-      row.correct += i < said.size() && said[i] == right ? 1 : 0;
+      const std::string answer = i < said.size() ? said[i] : "";
+      row.correct += answer == right ? 1 : 0;
       ++row.total;
+      if (answer != right && watch_.on_mistake)
+        watch_.on_mistake({.length = row.context,
+                           .place = row.depth,
+                           .question = data::RecallQuestion(facts),
+                           .expected = right,
+                           .said = answer});
       ++done_;
     }
     const int64_t total = std::ssize(options_.contexts) * options_.samples *
                           (options_.facts / options_.needles * options_.needles);
-    if (progress_) progress_(done_, total);
+    if (watch_.on_progress) watch_.on_progress(done_, total);
   }
 
   Examinee& examinee_;
   const RecallEvalOptions& options_;
-  const EvalProgress& progress_;
+  const EvalWatch& watch_;
   std::vector<RecallRow> rows_;
   int64_t done_ = 0;
 };
@@ -151,11 +158,11 @@ class Examination {
 
 base::Result<std::vector<RecallRow>> EvaluateRecall(Examinee& examinee,
                                                     const RecallEvalOptions& options,
-                                                    const EvalProgress& progress) {
+                                                    const EvalWatch& watch) {
   if (options.needles > options.facts)
     return base::MakeError("{} needles are more than the {} facts of a document", options.needles,
                            options.facts);
-  Examination examination(examinee, options, progress);
+  Examination examination(examinee, options, watch);
   for (const int64_t context : options.contexts) {
     if (context > examinee.context())
       return base::MakeError("a context of {} tokens is more than the model's {}", context,

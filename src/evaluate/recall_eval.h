@@ -2,13 +2,13 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
 #include "evaluate/examinee.h"
+#include "evaluate/watch.h"
 
 namespace fathom::evaluate {
 
@@ -29,14 +29,11 @@ struct RecallRow {
   int64_t total = 0;
 };
 
-/// Called with questions done and questions in all.
-using EvalProgress = std::function<void(int64_t done, int64_t total)>;
-
 /// Examines every context. Documents, questions and answers have the form that models are trained
 /// on: data/recall_document.h. Fails if a context is longer than the model's or too short for the
 /// facts.
 base::Result<std::vector<RecallRow>> EvaluateRecall(Examinee& examinee,
                                                     const RecallEvalOptions& options,
-                                                    const EvalProgress& progress);
+                                                    const EvalWatch& watch);
 
 }  // namespace fathom::evaluate

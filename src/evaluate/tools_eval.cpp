@@ -1,5 +1,7 @@
 #include "evaluate/tools_eval.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <string>
 #include <string_view>
@@ -37,22 +39,47 @@ base::Result<text::Completion> TakeStep(Examinee& examinee, const data::ToolSess
   return text::ParseCompletion(answer, {.starts_in_reasoning = true});
 }
 
+// Calls a line each, or else the answer.
+template <typename Calls>
+std::string Describe(const Calls& calls, std::string_view answer) {
+  if (calls.empty()) return std::string(text::Trim(answer));
+  std::string lines;
+  for (const auto& call : calls)
+    lines += fmt::format("{}{}({})", lines.empty() ? "" : "\n", call.name, call.arguments);
+  return lines;
+}
+
 base::Status TakeTurn(Examinee& examinee, const data::ToolSession& session, size_t turn,
-                      ToolsRow& row) {
+                      ToolsRow& row, const EvalWatch& watch) {
   const data::ToolTurn& expected = session.turns[turn];
   bool is_well_formed = true;
   bool is_right_call = true;
+  bool is_right = true;
+  const auto expect = [&](const text::Completion& said, bool said_right,
+                          const std::vector<text::ToolCall>& calls, const std::string& answer) {
+    is_right &= said_right;
+    if (said_right || !watch.on_mistake) return;
+    watch.on_mistake({.length = row.turns,
+                      .place = static_cast<double>(row.turn),
+                      .question = expected.question,
+                      .expected = Describe(calls, answer),
+                      .said = Describe(said.tool_calls, said.content)});
+  };
   for (size_t step = 0; step < expected.steps.size(); ++step) {
     FATHOM_ASSIGN(const auto said, TakeStep(examinee, session, turn, step));
+    const std::vector<text::ToolCall>& calls = expected.steps[step].calls;
     is_well_formed &= IsWellFormed(said);
-    is_right_call &= HasCalls(said, expected.steps[step].calls);
+    is_right_call &= HasCalls(said, calls);
+    expect(said, HasCalls(said, calls), calls, "");
   }
   FATHOM_ASSIGN(const auto said, TakeStep(examinee, session, turn, expected.steps.size()));
   is_well_formed &= IsWellFormed(said);
   is_right_call &= said.tool_calls.empty();
+  expect(said, said.tool_calls.empty() && text::Trim(said.content) == expected.answer, {},
+         expected.answer);
   row.well_formed += is_well_formed ? 1 : 0;
   row.right_call += is_right_call ? 1 : 0;
-  row.right_answer += is_right_call && text::Trim(said.content) == expected.answer ? 1 : 0;
+  row.right_answer += is_right ? 1 : 0;
   ++row.total;
   return {};
 }
@@ -61,7 +88,7 @@ base::Status TakeTurn(Examinee& examinee, const data::ToolSession& session, size
 
 base::Result<std::vector<ToolsRow>> EvaluateTools(Examinee& examinee,
                                                   const ToolsEvalOptions& options,
-                                                  const EvalProgress& progress) {
+                                                  const EvalWatch& watch) {
   int64_t total = 0;
   for (const int64_t turns : options.turns) total += turns * options.samples;
   int64_t done = 0;
@@ -78,8 +105,9 @@ base::Result<std::vector<ToolsRow>> EvaluateTools(Examinee& examinee,
       const data::ToolSession session = data::MakeToolSession({.seed = seed, .turns = turns});
       examinee.Reset();
       for (size_t turn = 0; turn < session.turns.size(); ++turn) {
-        FATHOM_TRY(TakeTurn(examinee, session, turn, rows[first + turn]));
-        if (progress) progress(++done, total);
+        FATHOM_TRY(TakeTurn(examinee, session, turn, rows[first + turn], watch));
+        ++done;
+        if (watch.on_progress) watch.on_progress(done, total);
       }
     }
   }

@@ -6,7 +6,7 @@
 
 #include "base/result.h"
 #include "evaluate/examinee.h"
-#include "evaluate/recall_eval.h"
+#include "evaluate/watch.h"
 
 namespace fathom::evaluate {
 
@@ -31,6 +31,6 @@ struct ToolsRow {
 /// JSON; the order of calls counts, that of arguments does not.
 base::Result<std::vector<ToolsRow>> EvaluateTools(Examinee& examinee,
                                                   const ToolsEvalOptions& options,
-                                                  const EvalProgress& progress);
+                                                  const EvalWatch& watch);
 
 }  // namespace fathom::evaluate

@@ -116,6 +116,8 @@ base::Result<Stage> ReadStage(const toml::table& table, const std::string& where
   reader.Share("decoys", stage.recall.decoys);
   reader.Share("brief", stage.sessions.brief);
   reader.Share("remember", stage.sessions.remember);
+  reader.Share("pairs", stage.sessions.pairs);
+  reader.Share("few_cities", stage.sessions.few_cities);
   double context = stage.weights.context;
   reader.Number("context_weight", context);
   stage.weights.context = static_cast<float>(context);
