@@ -155,6 +155,7 @@ base::Status Mixture::AppendTools(uint64_t seed, int64_t tokens, Sample& sample)
   Random random(MixSeed(seed, 1));
   if (random.Chance(options_.sessions.few_cities))
     session.cities = 2 + static_cast<int64_t>(random.Below(3));
+  session.only_weather = random.Chance(options_.sessions.weather);
   return AppendConversation(*tokenizer_, MakeTools(session, is_brief), options_.weights, sample);
 }
 

@@ -39,6 +39,7 @@ struct ToolMixture {
   double remember = 0.25;  ///< share of turns that need only what a tool said turns ago
   double pairs = 0.3;      ///< share of questions about the weather that are about two cities
   double few_cities = 0;   ///< share of those in which the same two to four are asked about
+  double weather = 0;      ///< share of those that are about the weather alone
 };
 
 struct MixtureOptions {

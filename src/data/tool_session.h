@@ -39,12 +39,13 @@ struct ToolSessionOptions {
   /// That are asked about; 0: all that there are. The fewer, the sooner is out of date what a tool
   /// said.
   int64_t cities = 0;
+  bool only_weather = false;  ///< the only tool
 };
 
-/// A session with three to six tools. There are calls with text, numbers, truth values and objects;
-/// calls side by side; tools that fail once and are asked again; and turns that need what a tool
-/// said turns ago, in a call or without one. Depends on the options alone, on every platform; the
-/// beginning of a longer session is that of a shorter one.
+/// A session with three to six tools, unless `only_weather` is set. There are calls with text,
+/// numbers, truth values and objects; calls side by side; tools that fail once and are asked again;
+/// and turns that need what a tool said turns ago, in a call or without one. Depends on the options
+/// alone, on every platform; the beginning of a longer session is that of a shorter one.
 ToolSession MakeToolSession(const ToolSessionOptions& options);
 
 /// The session as a conversation, up to `steps` steps into turn `turn`: what the model has seen

@@ -118,6 +118,7 @@ base::Result<Stage> ReadStage(const toml::table& table, const std::string& where
   reader.Share("remember", stage.sessions.remember);
   reader.Share("pairs", stage.sessions.pairs);
   reader.Share("few_cities", stage.sessions.few_cities);
+  reader.Share("weather", stage.sessions.weather);
   double context = stage.weights.context;
   reader.Number("context_weight", context);
   stage.weights.context = static_cast<float>(context);
