@@ -38,17 +38,17 @@ bool IsWide(const CharacterAutomaton& automaton, const CharacterAutomaton::State
 
 // Of each state, the characters that it takes at least to where the string may end.
 std::vector<size_t> MeasureLacking(const CharacterAutomaton& automaton) {
-  constexpr size_t kNever = SIZE_MAX;
+  constexpr size_t kEndless = SIZE_MAX;
   std::vector<size_t> lacking;
   for (const CharacterAutomaton::State& state : automaton.states)
-    lacking.push_back(state.accepts ? 0 : kNever);
+    lacking.push_back(state.accepts ? 0 : kEndless);
   for (bool changed = true; changed;) {
     changed = false;
     for (size_t i = automaton.states.size(); i-- > 0;) {
       for (const int32_t next : automaton.states[i].next) {
         if (next == CharacterAutomaton::kDead) continue;
         const size_t after = lacking[static_cast<size_t>(next)];
-        if (after == kNever || after + 1 >= lacking[i]) continue;
+        if (after == kEndless || after + 1 >= lacking[i]) continue;
         lacking[i] = after + 1;
         changed = true;
       }
