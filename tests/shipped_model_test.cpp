@@ -43,6 +43,14 @@ TEST(ShippedModel, LooksSomeOfSeveralFactsUpAtOnce) {
   EXPECT_GE(ShareOf(rows, "correct"), 0.5);
 }
 
+TEST(ShippedModel, TellsWhatItFoundEvenIfAFileCannotBeWritten) {
+  const auto run =
+      RunProgram({"eval", "tools", "--turns", "1", "--json", "--mistakes", "/no/such/dir/m.jsonl"});
+  EXPECT_EQ(run.exit_code, 1);
+  EXPECT_EQ(Json::parse(run.out).size(), 1u);
+  EXPECT_THAT(run.err, testing::HasSubstr("/no/such/dir/m.jsonl"));
+}
+
 TEST(ShippedModel, WritesItsMistakesDown) {
   const std::string file = testing::TempDir() + "/mistakes.jsonl";
   const Json rows = Examine({"tools", "--turns", "10", "--seed", "5", "--mistakes", file});

@@ -42,10 +42,13 @@ struct EvalOptions {
   static constexpr uint64_t kDefaultSeed = 1'000'003;
 };
 
+// What was found comes first: it took long, and a file that cannot be written must not cost it.
 base::Status Report(const EvalOptions& options, const std::string& text, const Json& json,
-                    const std::string& picture) {
+                    const std::string& picture, const std::string& mistakes) {
+  FATHOM_TRY(WriteOutput(options.json ? DumpJson(json) : text));
   if (!options.plot.empty()) FATHOM_TRY(base::ReplaceFile(options.plot, picture));
-  return WriteOutput(options.json ? DumpJson(json) : text);
+  if (!options.mistakes.empty()) FATHOM_TRY(base::ReplaceFile(options.mistakes, mistakes));
+  return {};
 }
 
 base::Result<evaluate::Examinee> OpenExaminee(const EvalOptions& options) {
@@ -70,11 +73,10 @@ class Watcher {
                 }};
   }
 
-  // The bar is gone then.
-  base::Status Finish(const EvalOptions& options) {
+  // What was kept. The bar is gone then.
+  std::string Finish() {
     bar_.reset();
-    return options.mistakes.empty() ? base::Status()
-                                    : base::ReplaceFile(options.mistakes, mistakes_);
+    return std::move(mistakes_);
   }
 
  private:
@@ -92,8 +94,8 @@ base::Status EvalRecall(const EvalOptions& options) {
   if (!options.contexts.empty()) recall.contexts = options.contexts;
   Watcher watcher("recall");
   FATHOM_ASSIGN(const auto rows, EvaluateRecall(examinee, recall, watcher.Watch()));
-  FATHOM_TRY(watcher.Finish(options));
-  return Report(options, FormatRecall(rows), RecallToJson(rows), DrawRecall(rows));
+  const std::string mistakes = watcher.Finish();
+  return Report(options, FormatRecall(rows), RecallToJson(rows), DrawRecall(rows), mistakes);
 }
 
 base::Status EvalTools(const EvalOptions& options) {
@@ -103,8 +105,8 @@ base::Status EvalTools(const EvalOptions& options) {
   if (!options.turns.empty()) tools.turns = options.turns;
   Watcher watcher("tools");
   FATHOM_ASSIGN(const auto rows, EvaluateTools(examinee, tools, watcher.Watch()));
-  FATHOM_TRY(watcher.Finish(options));
-  return Report(options, FormatTools(rows), ToolsToJson(rows), DrawTools(rows));
+  const std::string mistakes = watcher.Finish();
+  return Report(options, FormatTools(rows), ToolsToJson(rows), DrawTools(rows), mistakes);
 }
 
 base::Status EvalPerplexity(const EvalOptions& options) {
