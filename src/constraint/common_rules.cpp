@@ -1,10 +1,12 @@
 #include "constraint/common_rules.h"
 
 #include "constraint/numbers.h"
-#include "constraint/strings.h"
 
 namespace fathom::constraint {
 namespace {
+
+// More than any token has.
+constexpr LengthBounds kManyCharacters = {.most = 65536};
 
 // Any bytes, half characters too: nothing is held against free text.
 NodeId AddFreeText(Symbol end, Grammar* grammar) {
@@ -49,6 +51,10 @@ CommonRules AddCommonRules(Grammar* grammar) {
   CommonRules rules;
   rules.json_string = AddStringRule(Spelling::kJson, grammar);
   rules.raw_string = AddStringRule(Spelling::kRaw, grammar);
+  rules.json_counter = AddBoundedString(Spelling::kJson, kManyCharacters, 0, grammar);
+  rules.raw_counter = AddBoundedString(Spelling::kRaw, kManyCharacters, 0, grammar);
+  rules.json_places = grammar->AddPlaces({.nodes = {rules.json_counter}});
+  rules.raw_places = grammar->AddPlaces({.nodes = {rules.raw_counter}});
   rules.raw_key = AddRawKeyRule(grammar);
   rules.number = AddNumber({}, end, grammar);
   rules.integer = AddNumber({.is_integer = true}, end, grammar);

@@ -63,38 +63,16 @@ void Grammar::AddKey(NodeId fork, uint32_t family, size_t key, NodeId value, Nod
   AddBranch(fork, {.target = target, .test = Test::kMark, .operand = key, .family = family});
 }
 
-void Grammar::SetBetween(NodeId node, uint8_t characters_lacking) {
-  nodes_[node].part = StringPart::kBetween;
-  nodes_[node].characters_lacking = characters_lacking;
-}
-
-void Grammar::SetClosing(NodeId node, uint8_t bytes_closed) {
-  nodes_[node].part = StringPart::kClosing;
-  nodes_[node].bytes_closed = bytes_closed;
-}
-
-void Grammar::SetBounds(NodeId node, StringPart part, const Bounds& bounds, NodeId unbounded) {
-  nodes_[node].part = part;
+void Grammar::SetBounds(NodeId node, const Bounds& bounds) {
+  nodes_[node].counts = true;
   nodes_[node].count_least = bounds.least;
   nodes_[node].count_most = bounds.most;
-  nodes_[node].unbounded = unbounded;
 }
 
-void Grammar::SetTable(NodeId node) {
-  FATHOM_CHECK(tables_.size() < kMaxTables);
-  tables_.push_back(node);
-  SetBounds(node, StringPart::kBetween, {}, node);
-}
-
-uint8_t Grammar::AddRun(NodeId loop) {
-  FATHOM_CHECK(runs_.size() < kMaxRuns);
-  runs_.push_back(loop);
-  return static_cast<uint8_t>(runs_.size() - 1);
-}
-
-void Grammar::SetRun(NodeId node, uint8_t run, uint8_t length) {
-  nodes_[node].run = run;
-  nodes_[node].run_length = length;
+uint8_t Grammar::AddPlaces(Places places) {
+  FATHOM_CHECK(places_.size() < kMaxPlaces);
+  places_.push_back(std::move(places));
+  return static_cast<uint8_t>(places_.size());
 }
 
 void Grammar::Finish() {

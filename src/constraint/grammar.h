@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -47,15 +48,6 @@ struct Branch {
   uint32_t family = 0;  ///< the keys that kMark, kSomeUnmarked and kAllMarked are about
 };
 
-/// Where in a string a node is. Of a string whose length has bounds the register counts characters.
-enum class StringPart : uint8_t {
-  kNone,     ///< in none, or nothing is known
-  kBetween,  ///< before a character, or what closes the string; none of that is counted yet
-  kBefore,   ///< before a character that is counted already
-  kInside,   ///< in such a one
-  kClosing,  ///< in what closes the string
-};
-
 struct Node {
   enum class Kind : uint8_t {
     kConsume,  ///< one of `edges`
@@ -67,20 +59,13 @@ struct Node {
   bool is_leaf = true;  ///< nothing is called from here on; set by Finish
   /// Calls inside one another that it takes to reach the end of the rule; set by Finish.
   uint16_t height = 0;
-  StringPart part = StringPart::kNone;
-  /// kBetween: characters that have to come yet at least, whatever the bounds. kClosing: bytes of
-  /// the closing that were read.
-  uint8_t characters_lacking = 0;
-  uint8_t bytes_closed = 0;
-  /// If not 0, the node in this place of the rule that has no bounds; it may be this one. What it
-  /// allows of a vocabulary is found once for all bounds.
-  NodeId unbounded = 0;
+  /// The Grammar::Places that it is one of, by number. 0: none.
+  uint8_t places = 0;
+  /// If `counts`, the register is a count of bytes at most, and matters only by how far it is from
+  /// these two.
+  bool counts = false;
   uint64_t count_least = 0;
   uint64_t count_most = 0;
-  /// From here on this many characters of a set may come, whichever they are; the set is one of
-  /// Grammar::runs(). 0: nothing is known.
-  uint8_t run_length = 0;
-  uint8_t run = 0;
   NodeId callee = 0;
   NodeId after = 0;
   std::vector<Edge> edges{};
@@ -122,35 +107,30 @@ class Grammar {
   /// REQUIRES: key < kMaxKeys.
   void AddKey(NodeId fork, uint32_t family, size_t key, NodeId value, NodeId target);
 
-  void SetBetween(NodeId node, uint8_t characters_lacking);
-  void SetInside(NodeId node) { nodes_[node].part = StringPart::kInside; }
-  void SetClosing(NodeId node, uint8_t bytes_closed);
-
   /// A count that nothing reaches.
   static constexpr uint64_t kNoBound = uint64_t{1} << 62;
   struct Bounds {
     uint64_t least = 0;
     uint64_t most = kNoBound;
   };
-  /// Says of a part of a string whose characters are counted what the count may be in the end, and
-  /// which node it would be if that were any. REQUIRES: SetTable was called for that node, or it is
-  /// of a rule that all grammars begin with.
-  void SetBounds(NodeId node, StringPart part, const Bounds& bounds, NodeId unbounded);
+  /// Says of a part of a string whose characters are counted what the count may be in the end.
+  void SetBounds(NodeId node, const Bounds& bounds);
 
-  static constexpr size_t kMaxTables = 64;
-  /// Asks for a table of what comes from that node on by the number of characters. REQUIRES: there
-  /// are fewer than kMaxTables, and SetBetween was called for it.
-  void SetTable(NodeId node);
-  const std::vector<NodeId>& tables() const { return tables_; }
-
-  /// More of a run are as good as any number.
-  static constexpr uint8_t kLongRun = 254;
-  static constexpr size_t kMaxRuns = 16;
-  /// A node that consumes one of a set of characters and leads back to itself. REQUIRES: there are
-  /// fewer than kMaxRuns.
-  uint8_t AddRun(NodeId loop);
-  void SetRun(NodeId node, uint8_t run, uint8_t length);
-  const std::vector<NodeId>& runs() const { return runs_; }
+  /// Places before the characters of a string, of which it is worth finding once which tokens they
+  /// all take alike.
+  struct Places {
+    std::vector<NodeId> nodes{};
+    /// A string of the same spelling that counts its characters, if there are others like these
+    /// whose lengths have bounds: tokens of unlike counts are not alike then.
+    std::optional<NodeId> counter{};
+  };
+  static constexpr size_t kMaxPlaces = 64;
+  /// Returns the number for SetPlaces. REQUIRES: there are fewer than kMaxPlaces.
+  uint8_t AddPlaces(Places places);
+  /// The node is one of these, or differs from one by bounds alone.
+  void SetPlaces(NodeId node, uint8_t number) { nodes_[node].places = number; }
+  /// Number 1 stands first.
+  const std::vector<Places>& places() const { return places_; }
 
   /// Whether more was added than there is room for. Then it is of no use.
   bool is_full() const { return is_full_; }
@@ -181,8 +161,7 @@ class Grammar {
   bool is_full_ = false;
   std::vector<std::array<NodeId, kMaxKeys>> families_;  // the rule of each key's value
   std::vector<uint64_t> family_keys_;                   // the keys that there are
-  std::vector<NodeId> tables_;
-  std::vector<NodeId> runs_;
+  std::vector<Places> places_;
   NodeId end_ = 0;
   std::array<uint16_t, kSymbols> classes_{};
   size_t class_count_ = 0;

@@ -311,8 +311,7 @@ std::optional<CharacterAutomaton> BoundLength(const CharacterAutomaton& automato
     if (!is_new) return place->second;
     const CharacterAutomaton::State& state = automaton.states[origin];
     CharacterAutomaton::State copy = {.accepts = state.accepts && count >= bounds.least,
-                                      .is_free = state.is_free,
-                                      .origin = origin};
+                                      .is_free = state.is_free};
     copy.rest.least = bounds.least - std::min(count, bounds.least);
     if (bounds.most) copy.rest.most = *bounds.most - count;
     bounded.states.push_back(std::move(copy));

@@ -21,7 +21,6 @@ struct CharacterAutomaton {
     bool accepts = false;         ///< the string may end here
     bool is_free = false;         ///< what comes is only counted, by `rest`; `next` is empty
     LengthBounds rest{};
-    size_t origin = 0;  ///< of BoundLength: the state that this was before
   };
   std::vector<CharacterSet> classes;  ///< that the expression does not tell apart; all disjoint
   std::vector<State> states;          ///< the first comes first

@@ -37,17 +37,11 @@ class PatternRules {
   void AddCharacters(const CharacterAutomaton& automaton, size_t state,
                      const std::vector<NodeId>& nodes, Spelling spelling);
   NodeId AddFreeEnd(const LengthBounds& rest, Spelling spelling);
-  bool HasRoomForTables(const CharacterAutomaton& automaton) const;
-  void AddTables(const CharacterAutomaton& automaton, const std::vector<NodeId>& nodes);
-  void AddRuns(const CharacterAutomaton& automaton, const std::vector<NodeId>& nodes,
-               Spelling spelling);
-  std::optional<uint8_t> FindRun(const CharacterSet& set, Spelling spelling);
 
   const CommonRules& common_;
   Grammar* grammar_;
   AutomatonBudget budget_;
   std::map<Key, std::optional<NodeId>> known_;
-  std::map<std::pair<CharacterSet, Spelling>, uint8_t> runs_;
 };
 
 }  // namespace fathom::constraint

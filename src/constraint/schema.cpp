@@ -201,12 +201,12 @@ Result<NodeId> SchemaRules::AddString(const Field& schema, ValueKind kind) {
     FATHOM_ASSIGN(bounds.most, ReadCount(schema.Member("maxLength")));
     if (*bounds.most < bounds.least) return schema.Member("maxLength").Fail("less than minLength");
   }
-  NodeId rule = is_raw ? common_.raw_string : common_.json_string;
+  NodeId rule = common_.StringRule(spelling);
   FATHOM_ASSIGN(const std::optional<NodeId> pattern, AddPattern(schema, bounds, spelling));
   if (pattern) {
     rule = *pattern;
   } else if (bounds.least > 0 || bounds.most) {
-    rule = AddBoundedString(spelling, bounds, rule, grammar_);
+    rule = AddBoundedString(spelling, bounds, common_.PlacesOf(spelling), grammar_);
   }
   return is_raw ? rule : grammar_->AddBytes("\"", grammar_->AddCall(rule, grammar_->end()));
 }

@@ -175,37 +175,28 @@ NodeId AddClosing(Spelling spelling, NodeId next, Grammar* grammar) {
   return grammar->AddBytes("</", name);
 }
 
-NodeId AddStringEnd(Spelling spelling, Grammar* grammar) {
-  const auto last = static_cast<NodeId>(grammar->size());
-  const NodeId closing = AddClosing(spelling, grammar->end(), grammar);
-  for (NodeId node = last; node <= closing; ++node)
-    grammar->SetClosing(node, static_cast<uint8_t>(closing - node));
-  return closing;
-}
-
 NodeId AddStringRule(Spelling spelling, Grammar* grammar) {
-  const NodeId closing = AddStringEnd(spelling, grammar);
+  const NodeId closing = AddClosing(spelling, grammar->end(), grammar);
   const NodeId text = grammar->AddConsumer({});
-  grammar->SetBetween(text, 0);
   for (const Edge& edge : MakeCharacterEdges(kAllCharacters, spelling, text, grammar)) {
     grammar->AddEdge(text, edge);
   }
-  for (NodeId node = text + 1; node < grammar->size(); ++node) grammar->SetInside(node);
   for (const Edge& edge : grammar->node(closing).edges) grammar->AddEdge(text, edge);
   return text;
 }
 
-// The nodes inside of characters follow `text` as they follow `unbounded`.
-NodeId AddBoundedString(Spelling spelling, const LengthBounds& bounds, NodeId unbounded,
+NodeId AddBoundedString(Spelling spelling, const LengthBounds& bounds, uint8_t places,
                         Grammar* grammar) {
-  const Grammar::Bounds count = {bounds.least, bounds.most.value_or(Grammar::kNoBound)};
-  const NodeId closing = AddStringEnd(spelling, grammar);
+  const auto first = static_cast<NodeId>(grammar->size());
+  const NodeId closing = AddClosing(spelling, grammar->end(), grammar);
+  // There the count has been looked at.
+  for (NodeId node = first; node <= closing; ++node) grammar->SetBounds(node, {});
   const NodeId text = grammar->AddFork();
   const NodeId character =
       grammar->AddConsumer(MakeCharacterEdges(kAllCharacters, spelling, text, grammar));
-  for (NodeId node = text + 1; node < character; ++node)
-    grammar->SetBounds(node, StringPart::kInside, count, unbounded + (node - text));
-  grammar->SetBounds(character, StringPart::kBefore, count, unbounded);
+  const Grammar::Bounds count = {bounds.least, bounds.most.value_or(Grammar::kNoBound)};
+  for (NodeId node = text + 1; node <= character; ++node) grammar->SetBounds(node, count);
+  grammar->SetPlaces(character, places);
   grammar->AddBranch(text, {.target = character,
                             .test = bounds.most ? Test::kCountBelow : Test::kCountUpTo,
                             .operand = bounds.most.value_or(bounds.least)});

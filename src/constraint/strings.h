@@ -29,8 +29,6 @@ NodeId AddText(std::string_view text, Spelling spelling, NodeId next, Grammar* g
 
 /// What ends a string: the quote, or the closing tag and its line end.
 NodeId AddClosing(Spelling spelling, NodeId next, Grammar* grammar);
-/// The same at the end of a rule that is a string.
-NodeId AddStringEnd(Spelling spelling, Grammar* grammar);
 
 /// In characters.
 struct LengthBounds {
@@ -40,8 +38,8 @@ struct LengthBounds {
 
 /// A rule: the characters of a string and its closing.
 NodeId AddStringRule(Spelling spelling, Grammar* grammar);
-/// The same with bounds. `unbounded` is the one of AddStringRule in this spelling.
-NodeId AddBoundedString(Spelling spelling, const LengthBounds& bounds, NodeId unbounded,
+/// The same with bounds. `places`: the number of those of such strings in this spelling, or 0.
+NodeId AddBoundedString(Spelling spelling, const LengthBounds& bounds, uint8_t places,
                         Grammar* grammar);
 
 /// A rule: what is left of a key in raw spelling, and its quote.

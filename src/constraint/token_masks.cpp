@@ -17,14 +17,15 @@ bool LeadsToItself(const Grammar& grammar, NodeId id) {
 }  // namespace
 
 CommonTokens::CommonTokens(const TokenTrie& trie, const Grammar& grammar)
-    : nodes_(grammar.size()), loops_(grammar.size()), counted_(grammar.size()) {
+    : nodes_(grammar.size()), loops_(grammar.size()) {
+  size_t budget = AlikeTokens::kBudget;
+  for (const Grammar::Places& places : grammar.places())
+    alike_.push_back(AlikeTokens::Make(trie, grammar, places, &budget));
   Machine machine(grammar);
   WalkPath path = MakeWalkPath(trie);
   for (NodeId id = 0; id < grammar.size(); ++id) {
     const Node& node = grammar.node(id);
-    if (!node.is_leaf || node.kind != Node::Kind::kConsume) continue;
-    if (node.part == StringPart::kBetween || node.part == StringPart::kInside)
-      counted_[id] = std::make_unique<CountedTokens>(trie, grammar, id);
+    if (!node.is_leaf || node.kind != Node::Kind::kConsume || node.counts) continue;
     if (LeadsToItself(grammar, id)) loops_[id] = std::make_unique<LoopTokens>(trie, grammar, id);
     nodes_[id] = std::make_unique<NodeTokens>();
     std::vector<uint64_t> mask(CountMaskWords(trie.vocab_size()));
@@ -45,13 +46,14 @@ TokenMasks::TokenMasks(const TokenTrie& trie, const Grammar& grammar, const Comm
       common_(common),
       machine_(grammar),
       path_(MakeWalkPath(trie)) {
-  for (const NodeId node : grammar.tables()) counted_.try_emplace(node, trie, grammar, node);
-  for (const NodeId loop : grammar.runs()) runs_.emplace_back(trie, grammar, loop);
+  size_t budget = AlikeTokens::kBudget;
+  for (size_t i = common.alike().size(); i < grammar.places().size(); ++i)
+    alike_.push_back(AlikeTokens::Make(trie, grammar, grammar.places()[i], &budget));
 }
 
 size_t TokenMasks::size_of_tables() const {
-  size_t size = runs_.size() * (2 * trie_.nodes().size() + trie_.tokens().size());
-  for (const auto& [node, tokens] : counted_) size += tokens.size();
+  size_t size = 0;
+  for (const std::optional<AlikeTokens>& alike : alike_) size += alike ? alike->size() : 0;
   return size;
 }
 
@@ -72,23 +74,23 @@ void TokenMasks::Fill(Machine* machine, Machine::State state, MaskWords mask) {
   }
 }
 
-// Of a count only how far its bounds are matters, and not in which string.
+// Of a count only how far its bounds are matters, and that only if a token may come to them.
 TokenMasks::Key TokenMasks::MakeKey(const Thread& thread, uint32_t depth) const {
   const Node& node = grammar_.node(thread.node);
-  const uint32_t key_depth = node.is_leaf ? 0 : depth;
-  if (node.part == StringPart::kClosing) return {thread.node, key_depth, 0};
-  if (node.unbounded == 0) return {thread.node, key_depth, thread.data};
-  const bool counts_next = node.part == StringPart::kBefore && thread.data > 0;
-  const uint64_t count = thread.data - (counts_next ? 1 : 0);
-  const uint64_t lacks = node.count_least - std::min(count, node.count_least);
-  const uint64_t left = node.count_most - std::min(count, node.count_most);
-  constexpr uint64_t kMany = CountedTokens::kMany;
-  return {node.unbounded, 0, std::min(lacks, kMany + 1) << 32 | std::min(left, kMany)};
+  Key key = {thread.node, node.is_leaf ? 0 : depth, thread.data};
+  if (!node.counts) return key;
+  const uint64_t farthest = key.data + trie_.longest_token();
+  if (farthest < node.count_least) key.data = 0;
+  if (key.data >= node.count_least && farthest <= node.count_most) key.data = node.count_least;
+  return key;
 }
 
-const CountedTokens* TokenMasks::FindCounted(NodeId node) const {
-  const auto counted = counted_.find(node);
-  return counted != counted_.end() ? &counted->second : common_.FindCounted(node);
+const AlikeTokens* TokenMasks::FindAlike(NodeId node) const {
+  const size_t number = grammar_.node(node).places;
+  if (number == 0) return nullptr;
+  const size_t common = common_.alike().size();
+  const auto& alike = number <= common ? common_.alike()[number - 1] : alike_[number - 1 - common];
+  return alike ? &*alike : nullptr;
 }
 
 const NodeTokens& TokenMasks::FindTokens(const Thread& thread, uint32_t depth) {
@@ -101,19 +103,12 @@ const NodeTokens& TokenMasks::FindTokens(const Thread& thread, uint32_t depth) {
 }
 
 NodeTokens TokenMasks::MakeTokens(const Thread& thread, const Key& key) {
-  if (const CountedTokens* counted = FindCounted(key.node))
-    return counted->Select(key.data >> 32, key.data & UINT32_MAX);
+  const Machine::State state = machine_.Begin(thread.node, key.data, key.depth);
+  if (const AlikeTokens* alike = FindAlike(thread.node)) return alike->Select(&machine_, state);
   NodeTokens tokens;
   std::vector<uint64_t> mask(CountMaskWords(trie_.vocab_size()));
-  path_[0] = machine_.Begin(thread.node, thread.data, key.depth);
-  Gathered gathered = {mask, &tokens.exits};
-  const Node& node = grammar_.node(thread.node);
-  if (node.run_length > 0) {
-    gathered.run = &runs_[node.run];
-    gathered.run_length = node.run_length;
-    gathered.run->AddUpTo(node.run_length, mask);
-  }
-  WalkBelow(0, CountNodes(trie_), &machine_, gathered);
+  path_[0] = state;
+  WalkBelow(0, CountNodes(trie_), &machine_, {mask, &tokens.exits});
   tokens.tokens = TokenSet(mask);
   return tokens;
 }
@@ -129,7 +124,7 @@ void TokenMasks::WalkBelow(uint32_t begin, uint32_t end, Machine* machine,
       TakeChain(i, state, machine, gathered);
       return false;
     }
-    return !TakeRun(i, state, *machine, gathered) && !TakeLoop(i, state, machine, gathered);
+    return !TakeLoop(i, state, machine, gathered);
   });
 }
 
@@ -145,7 +140,7 @@ void TokenMasks::TakeChain(uint32_t node, Machine::State state, Machine* machine
     if (gathered.exits != nullptr && i < last && machine->MayEnd(state))
       gathered.exits->push_back(i);
   }
-  RunTokens::AddBelow(trie_, node, gathered.mask);
+  SetTokens(trie_.TokensBelow(node), gathered.mask);
 }
 
 // Gathers what is below that node if the machine has come to a loop that knows.
@@ -162,19 +157,6 @@ bool TokenMasks::TakeLoop(uint32_t node, Machine::State state, Machine* machine,
     if (gathered.exits != nullptr && machine->MayEnd(after)) gathered.exits->push_back(exit);
     ContinueAfter(exit, after, machine, gathered);
   }
-  return true;
-}
-
-// Gathers what is below that node if all of it may come. No rule ends there.
-bool TokenMasks::TakeRun(uint32_t node, Machine::State state, const Machine& machine,
-                         const Gathered& gathered) const {
-  if (gathered.run != nullptr && gathered.run->HasAllFromStart(node, gathered.run_length))
-    return true;
-  const std::optional<NodeId> only = machine.OnlyNode(state);
-  if (!only) return false;
-  const Node& top = grammar_.node(*only);
-  if (top.run_length == 0 || !runs_[top.run].HasAllBelow(node, top.run_length)) return false;
-  RunTokens::AddBelow(trie_, node, gathered.mask);
   return true;
 }
 

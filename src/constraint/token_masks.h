@@ -3,15 +3,15 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <unordered_map>
 #include <vector>
 
-#include "constraint/counted_tokens.h"
+#include "constraint/alike_tokens.h"
 #include "constraint/grammar.h"
 #include "constraint/loop_tokens.h"
 #include "constraint/machine.h"
-#include "constraint/run_tokens.h"
 #include "constraint/token_set.h"
 #include "constraint/token_trie.h"
 #include "constraint/token_walk.h"
@@ -27,7 +27,8 @@ class CommonTokens {
   /// What the node decides, if it is one of these rules and calls no other.
   const NodeTokens* Find(NodeId node) const { return At(nodes_, node); }
   const LoopTokens* FindLoop(NodeId node) const { return At(loops_, node); }
-  const CountedTokens* FindCounted(NodeId node) const { return At(counted_, node); }
+  /// Of the places that all grammars have, by number from 0.
+  const std::vector<std::optional<AlikeTokens>>& alike() const { return alike_; }
 
  private:
   template <typename Value>
@@ -39,7 +40,7 @@ class CommonTokens {
 
   Table<NodeTokens> nodes_;
   Table<LoopTokens> loops_;
-  Table<CountedTokens> counted_;
+  std::vector<std::optional<AlikeTokens>> alike_;
 };
 
 /// What a vocabulary makes of a grammar. What the top of the stack alone decides of all tokens is
@@ -47,7 +48,7 @@ class CommonTokens {
 /// the stack. One thread at a time uses it.
 class TokenMasks {
  public:
-  /// Everything outlives this. Takes some milliseconds for each of the grammar's tables and runs.
+  /// Everything outlives this. Takes some milliseconds for each of the grammar's places.
   TokenMasks(const TokenTrie& trie, const Grammar& grammar, const CommonTokens& common);
 
   /// Sets the bits of the tokens that may come in that state of `machine`, which runs the same
@@ -69,33 +70,27 @@ class TokenMasks {
       return (key.node * 0x9E3779B97F4A7C15u ^ key.depth) * 0x9E3779B97F4A7C15u ^ key.data;
     }
   };
-  // What a walk gathers. Without `exits` the ends of the outermost rule are of no interest. Tokens
-  // of up to `run_length` characters of the run are there already.
+  // What a walk gathers. Without `exits` the ends of the outermost rule are of no interest.
   struct Gathered {
     MaskWords mask;
     std::vector<uint32_t>* exits = nullptr;
-    const RunTokens* run = nullptr;
-    uint8_t run_length = 0;
   };
 
   Key MakeKey(const Thread& thread, uint32_t depth) const;
   const NodeTokens& FindTokens(const Thread& thread, uint32_t depth);
-  const CountedTokens* FindCounted(NodeId node) const;
+  const AlikeTokens* FindAlike(NodeId node) const;
   NodeTokens MakeTokens(const Thread& thread, const Key& key);
   void WalkBelow(uint32_t begin, uint32_t end, Machine* machine, const Gathered& gathered);
   void TakeChain(uint32_t node, Machine::State state, Machine* machine, const Gathered& gathered);
   bool TakeLoop(uint32_t node, Machine::State state, Machine* machine, const Gathered& gathered);
-  bool TakeRun(uint32_t node, Machine::State state, const Machine& machine,
-               const Gathered& gathered) const;
   void ContinueAfter(uint32_t exit, Machine::State after, Machine* machine,
                      const Gathered& gathered);
 
   const TokenTrie& trie_;
   const Grammar& grammar_;
   const CommonTokens& common_;
-  std::unordered_map<NodeId, CountedTokens> counted_;
-  std::vector<RunTokens> runs_;
-  Machine machine_;  // for what begins with one node
+  std::vector<std::optional<AlikeTokens>> alike_;  // behind those that are common
+  Machine machine_;                                // for what begins with one node
   std::unordered_map<Key, NodeTokens, HashKey> known_;
   WalkPath path_;
 };

@@ -31,8 +31,15 @@ class TokenSet {
  public:
   TokenSet() = default;
   explicit TokenSet(std::span<const uint64_t> mask);
+  /// Of a vocabulary with masks of so many words.
+  TokenSet(std::vector<int32_t> tokens, size_t words);
 
   void AddTo(MaskWords mask) const;
+
+  /// In bytes.
+  size_t size() const {
+    return mask_.size() * sizeof(mask_[0]) + tokens_.size() * sizeof(tokens_[0]);
+  }
 
  private:
   std::vector<uint64_t> mask_;   // of many

@@ -75,6 +75,13 @@ void TokenTrie::MarkChains() {
   }
 }
 
+std::span<const int32_t> TokenTrie::TokensBelow(uint32_t node) const {
+  const Node& top = nodes_[node];
+  const size_t begin = size_t{top.first_token} + top.token_count;
+  const size_t end = top.end < nodes_.size() ? nodes_[top.end].first_token : tokens_.size();
+  return std::span(tokens_).subspan(begin, end - begin);
+}
+
 std::optional<Symbol> TokenTrie::SymbolOf(int32_t token) const {
   const auto found = std::find(std::begin(specials_), std::end(specials_), token);
   if (found == std::end(specials_)) return std::nullopt;

@@ -34,6 +34,8 @@ class TokenTrie {
   std::span<const int32_t> TokensOf(const Node& node) const {
     return std::span(tokens_).subspan(node.first_token, node.token_count);
   }
+  /// The tokens of all nodes below that one.
+  std::span<const int32_t> TokensBelow(uint32_t node) const;
   size_t longest_token() const { return longest_; }
   int32_t vocab_size() const { return vocab_size_; }
   /// The token of a symbol that is no byte.

@@ -15,17 +15,17 @@ using WalkPath = std::vector<Machine::State>;
 
 inline WalkPath MakeWalkPath(const TokenTrie& trie) { return WalkPath(trie.longest_token() + 1); }
 
-/// Walks the nodes [begin, end), all below a node of some depth at which the machine is in the
-/// state path[depth], and tells `on_node` of those that it can reach and of the state there. That
-/// answers whether to go on below the node.
-template <typename OnNode>
-void Walk(const TokenTrie& trie, uint32_t begin, uint32_t end, Machine* machine, WalkPath& path,
+/// Walks the nodes [begin, end), all below a node of some depth at which the machine, or whatever
+/// has its states and Next, is in the state path[depth], and tells `on_node` of those that it can
+/// reach and of the state there. That answers whether to go on below the node.
+template <typename AnyMachine, typename OnNode>
+void Walk(const TokenTrie& trie, uint32_t begin, uint32_t end, AnyMachine* machine, WalkPath& path,
           const OnNode& on_node) {
   const auto nodes = trie.nodes();
   for (uint32_t i = begin; i < end;) {
     const TokenTrie::Node& node = nodes[i];
-    const Machine::State state = machine->Next(path[node.depth - size_t{1}], node.byte);
-    if (state == Machine::kDead) {
+    const auto state = machine->Next(path[node.depth - size_t{1}], node.byte);
+    if (state == AnyMachine::kDead) {
       i = node.end;
       continue;
     }
