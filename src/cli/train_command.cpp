@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <memory>
@@ -14,6 +15,7 @@
 #include "cli/commands.h"
 #include "cli/model_options.h"
 #include "cli/option.h"
+#include "kernels/dispatch.h"
 
 namespace fathom::cli {
 namespace {
@@ -25,6 +27,12 @@ constexpr const char* kTrainDetails =
     "commands), curves.csv and curves.svg (the losses), and a state. When the command\n"
     "was stopped, by Ctrl-C or in any other way, and is given again, it goes on from\n"
     "there, and the result is the same to the bit, on any number of threads.";
+
+// OpenBLAS 0.3.21, which Debian 12 has, takes processors that it does not know for a Haswell: of a
+// training on a Zen 5 its products were then a third of the time, and a fifth with wider vectors.
+void ChooseOpenBlasKernels() {
+  if (kernels::FindKernels("avx512").ok()) ::setenv("OPENBLAS_CORETYPE", "SkylakeX", 0);
+}
 
 /// Becomes the trainer, a program beside this one: it needs a library that takes longer to load
 /// than other commands take to run.
@@ -41,6 +49,7 @@ base::Result<ExitCode> RunTrainer(const std::vector<std::string>& arguments) {
   std::vector<char*> argv;
   for (std::string& word : words) argv.push_back(word.data());
   argv.push_back(nullptr);
+  ChooseOpenBlasKernels();
   ::execv(trainer.c_str(), argv.data());
   return base::MakeError("{}: cannot be run: {}", trainer, std::strerror(errno));
 }

@@ -194,4 +194,19 @@ base::Result<Sample> Mixture::Make(uint64_t seed, int64_t length) const {
   return sample;
 }
 
+base::Result<std::vector<int64_t>> Mixture::MakeFiller(uint64_t seed, int64_t length) const {
+  Random random(seed);
+  std::vector<int64_t> tokens;
+  while (std::ssize(tokens) < length) {
+    const auto bytes = static_cast<int64_t>(static_cast<double>(length) * document_bytes_);
+    const std::string text =
+        MakeRecallDocument({.seed = random.Bits(), .facts = 1, .bytes = bytes}).text;
+    // Its only fact is its first line.
+    FATHOM_ASSIGN(const auto ids, tokenizer_->EncodePlain(text.substr(text.find('\n') + 1)));
+    tokens.insert(tokens.end(), ids.begin(), ids.end());
+  }
+  tokens.resize(static_cast<size_t>(length));
+  return tokens;
+}
+
 }  // namespace fathom::data

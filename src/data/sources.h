@@ -63,6 +63,9 @@ class Mixture {
   /// on the options, the tokenizer and the seed alone.
   base::Result<Sample> Make(uint64_t seed, int64_t length) const;
 
+  /// So many tokens of the filler of recall documents, without facts.
+  base::Result<std::vector<int64_t>> MakeFiller(uint64_t seed, int64_t length) const;
+
  private:
   enum class Kind : uint8_t { kRecall, kTools, kChat, kProse };
   // Of a tool session's beginning, and of a turn.

@@ -1,5 +1,6 @@
 #include "train/attend.h"
 
+#include <algorithm>
 #include <limits>
 
 #include "train/selected_rows.h"
@@ -90,10 +91,11 @@ at::Tensor MixRows(const at::Tensor& weights, const at::Tensor& rows, const at::
 
 }  // namespace
 
-at::Tensor VisibleBias(int64_t first_token, int64_t tokens, int64_t rows, int64_t ratio,
-                       int64_t least) {
-  const at::Tensor seen =
-      at::arange(first_token + 1, first_token + tokens + 1).floor_divide(ratio).clamp_min(least);
+at::Tensor VisibleBias(int64_t first_token, int64_t tokens, int64_t rows,
+                       const VisibleRows& visible, int64_t least) {
+  at::Tensor seen = at::empty({tokens}, at::kLong);
+  for (int64_t i = 0; i < tokens; ++i)
+    seen.data_ptr<int64_t>()[i] = std::max(visible.Count(first_token + i + 1), least);
   return BiasOf(at::arange(rows).view({1, 1, -1}) < seen.view({-1, 1, 1}));
 }
 
@@ -114,7 +116,7 @@ at::Tensor Attend(const AttendInputs& in, const AttendOptions& options) {
   if (has_rows) {
     const at::Tensor bias = in.selected.defined() ? SelectedBias(in.selected)
                                                   : VisibleBias(options.first_token, tokens,
-                                                                in.rows.size(1), options.ratio);
+                                                                in.rows.size(1), options.rows);
     logits.push_back(RowLogits(in.queries, in.rows, in.selected) + bias);
   }
   const int64_t near = logits.front().size(-1);

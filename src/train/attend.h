@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "train/torch.h"
+#include "train/visible_rows.h"
 
 namespace fathom::train {
 
@@ -11,7 +12,7 @@ namespace fathom::train {
 struct AttendOptions {
   int64_t first_token = 0;  ///< position of the first query in its sequence
   int64_t window = 128;     ///< tokens, a query's own included; divides first_token
-  int64_t ratio = 0;        ///< tokens a compressed row stands for; 0: there are none
+  VisibleRows rows{};       ///< compressed ones
   int64_t reach = 128;      ///< so many tokens of the window are seen, the last ones; 1 to window
 };
 
@@ -28,8 +29,8 @@ at::Tensor Attend(const AttendInputs& inputs, const AttendOptions& options);
 
 /// 0 where query first_token + t sees row n, else -infinity: float [tokens, 1, rows]. Each sees at
 /// least `least` rows.
-at::Tensor VisibleBias(int64_t first_token, int64_t tokens, int64_t rows, int64_t ratio,
-                       int64_t least = 0);
+at::Tensor VisibleBias(int64_t first_token, int64_t tokens, int64_t rows,
+                       const VisibleRows& visible, int64_t least = 0);
 
 /// 0 where `selected` names a row, else -infinity: [batch, tokens, 1, count].
 at::Tensor SelectedBias(const at::Tensor& selected);

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "train/indexer.h"
 #include "train/selected_rows.h"
 
 namespace fathom::train {
@@ -23,6 +24,34 @@ TEST(AttendTest, SeesAsFarAsItReaches) {
   const at::Tensor expected = Attend(small, {.window = kReach, .reach = kReach});
   EXPECT_TRUE(at::allclose(Attend(in, {.window = kWindow, .reach = kReach}), expected, 1e-4, 1e-5));
   EXPECT_FALSE(at::allclose(Attend(in, {.window = kWindow, .reach = kWindow}), expected, 0.1));
+}
+
+// A crowd is rows like any other to the tokens behind it, and nothing to those before it.
+TEST(AttendTest, SeesTheCrowdFromItsTokenOn) {
+  constexpr int64_t kTokens = 20, kWindow = 4, kDim = 16, kCrowd = 3, kRows = 5 + kCrowd;
+  const VisibleRows visible = {.ratio = 4, .crowd = kCrowd, .crowd_at = 8};
+  at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(3);
+  const auto random = [&](at::IntArrayRef shape) { return at::normal(0, 1, shape, generator); };
+  AttendInputs in = {.queries = random({1, kTokens, 2, kDim}),
+                     .sinks = random({2}),
+                     .window = random({1, kWindow + kTokens, kDim}),
+                     .rows = random({1, kRows, kDim}),
+                     .selected = {}};
+  const AttendOptions options = {.window = kWindow, .rows = visible, .reach = kWindow};
+  const at::Tensor all = Attend(in, options);
+  in.selected = at::full({1, kTokens, kRows}, -1, at::kLong);
+  for (int64_t token = 0; token < kTokens; ++token) {
+    const int64_t blocks = (token + 1) / 4;
+    const int64_t count = token < 8 ? blocks : blocks + kCrowd;
+    EXPECT_EQ(visible.Count(token + 1), count);
+    in.selected[0][token].slice(0, 0, count).copy_(at::arange(count));
+  }
+  EXPECT_TRUE(at::allclose(Attend(in, options), all, 1e-4, 1e-5));
+  EXPECT_TRUE(SelectRows(random({1, kTokens, kRows}), 4, 0, visible)
+                  .slice(1, 0, 8)
+                  .lt(2)
+                  .all()
+                  .item<bool>());
 }
 
 // Products with selected rows are those with all rows, of which the selected ones are kept.

@@ -28,12 +28,12 @@ at::Tensor AttendInLittleMemory(const AttendInputs& inputs, const AttendOptions&
 }
 
 // The rows that the indexer picks for tokens [begin, end); undefined if they are all.
-at::Tensor PickRows(const IndexVectors& index, int64_t begin, int64_t end, int64_t ratio,
-                    int64_t topk) {
-  const int64_t rows = end / ratio;
+at::Tensor PickRows(const IndexVectors& index, int64_t begin, int64_t end,
+                    const VisibleRows& visible, int64_t topk) {
+  const int64_t rows = visible.Count(end);
   if (rows <= topk) return {};
   at::NoGradGuard no_grad;
-  return SelectRows(IndexScores(index.Tokens(begin, end), rows), topk, begin, ratio);
+  return SelectRows(IndexScores(index.Tokens(begin, end), rows), topk, begin, visible);
 }
 
 }  // namespace
@@ -72,17 +72,35 @@ Attention::Projected Attention::Project(const at::Tensor& x, const Rotation& rot
   return out;
 }
 
-at::Tensor Attention::AttendPiece(const Projected& all, int64_t begin, int64_t end,
-                                  Pass& pass) const {
-  const int64_t ratio = plan_.compress_ratio;
+VisibleRows Attention::JoinCrowd(Projected& all, Pass& pass) const {
+  VisibleRows visible = {.ratio = plan_.compress_ratio};
+  if (!compressor_) return visible;
+  if (pass.options.keeps_rows)
+    pass.rows.push_back({all.rows, all.index ? all.index->keys : at::Tensor()});
+  if (pass.options.crowd == nullptr) return visible;
+  const LayerRows& crowd = pass.options.crowd->layers[pass.crowded_layers++];
+  visible.crowd = crowd.rows.size(1);
+  visible.crowd_at = pass.options.crowd_at;
+  const auto join = [&](const at::Tensor& own, const at::Tensor& others) {
+    const int64_t before = visible.crowd_at / visible.ratio;
+    return at::cat(
+        {own.slice(1, 0, before), others.expand({own.size(0), -1, -1}), own.slice(1, before)}, 1);
+  };
+  all.rows = join(all.rows, crowd.rows);
+  if (all.index) all.index->keys = join(all.index->keys, crowd.index_keys);
+  return visible;
+}
+
+at::Tensor Attention::AttendPiece(const Projected& all, const VisibleRows& visible, int64_t begin,
+                                  int64_t end, Pass& pass) const {
   AttendInputs in = {.queries = all.queries.slice(1, begin, end),
                      .sinks = sinks_,
                      .window = all.window.slice(1, begin, end + config_.sliding_window),
                      .rows = {},
                      .selected = {}};
-  if (all.rows.defined()) in.rows = all.rows.slice(1, 0, end / ratio);
+  if (all.rows.defined()) in.rows = all.rows.slice(1, 0, visible.Count(end));
   if (all.index && pass.options.selection == Selection::kIndexed)
-    in.selected = PickRows(*all.index, begin, end, ratio, config_.index_topk);
+    in.selected = PickRows(*all.index, begin, end, visible, config_.index_topk);
   if (all.index && pass.options.with_losses && in.rows.size(1) > 0) {
     const int64_t every = pass.options.dense_every;
     const bool dense =
@@ -91,11 +109,11 @@ at::Tensor Attention::AttendPiece(const Projected& all, int64_t begin, int64_t e
     index.keys = index.keys.slice(1, 0, in.rows.size(1));
     pass.indexer_losses.back() = pass.indexer_losses.back() +
                                  IndexerLoss({in.queries.detach(), in.rows.detach(), index,
-                                              dense ? at::Tensor() : in.selected, begin, ratio});
+                                              dense ? at::Tensor() : in.selected, begin, visible});
   }
   const int64_t window = config_.sliding_window;
   const int64_t reach = pass.options.window > 0 ? std::min(pass.options.window, window) : window;
-  const AttendOptions options = {begin, window, ratio, reach};
+  const AttendOptions options = {begin, window, visible, reach};
   const bool is_whole = begin == 0 && end == all.queries.size(1);
   return is_whole ? Attend(in, options) : AttendInLittleMemory(in, options);
 }
@@ -112,13 +130,14 @@ at::Tensor Attention::ProjectOutput(const at::Tensor& heads, const Rounding& rou
 
 at::Tensor Attention::Forward(const at::Tensor& x, Pass& pass) const {
   const Rotation& rotation = compressor_ ? pass.compressed_rotation : pass.window_rotation;
-  const Projected all = Project(x, rotation, pass.options.rounding);
+  Projected all = Project(x, rotation, pass.options.rounding);
+  const VisibleRows visible = JoinCrowd(all, pass);
   if (indexer_ && pass.options.with_losses)
     pass.indexer_losses.push_back(at::zeros({}, x.options()));
   std::vector<at::Tensor> pieces;
   const int64_t size = PieceTokens(config_.sliding_window);
   for (int64_t begin = 0; begin < x.size(1); begin += size)
-    pieces.push_back(AttendPiece(all, begin, std::min(begin + size, x.size(1)), pass));
+    pieces.push_back(AttendPiece(all, visible, begin, std::min(begin + size, x.size(1)), pass));
   const at::Tensor heads = pieces.size() == 1 ? pieces.front() : at::cat(pieces, 1);
   if (indexer_ && pass.options.with_losses)
     pass.indexer_losses.back() =

@@ -32,8 +32,11 @@ class Attention {
     std::optional<IndexVectors> index;
   };
 
+  // Puts the crowd's rows among those of the sequence.
+  VisibleRows JoinCrowd(Projected& all, Pass& pass) const;
   Projected Project(const at::Tensor& x, const Rotation& rotation, const Rounding& rounding) const;
-  at::Tensor AttendPiece(const Projected& all, int64_t begin, int64_t end, Pass& pass) const;
+  at::Tensor AttendPiece(const Projected& all, const VisibleRows& visible, int64_t begin,
+                         int64_t end, Pass& pass) const;
   at::Tensor ProjectOutput(const at::Tensor& heads, const Rounding& rounding) const;
 
   const model::ModelConfig& config_;

@@ -4,25 +4,31 @@
 #include <cmath>
 
 #include "data/random.h"
+#include "train/crowd.h"
 
 namespace fathom::train {
 namespace {
 
-// Of the longest block that a compressor sees.
-constexpr int64_t kBlock = 128;
 constexpr int64_t kMostGaps = 4;
 
 base::Result<Batch> MakeBatch(const Stage& stage, const data::Mixture& mixture, int64_t sequences,
-                              uint64_t seed) {
+                              const CrowdPlace& crowd, uint64_t seed) {
   const int64_t length = stage.length + 1;
-  Batch batch = {at::empty({sequences, length}, at::kLong), at::empty({sequences, length}),
-                 at::empty({sequences, stage.length}, at::kLong)};
+  Batch batch = {.tokens = at::empty({sequences, length}, at::kLong),
+                 .weights = at::empty({sequences, length}),
+                 .positions = at::empty({sequences, stage.length}, at::kLong)};
   for (int64_t i = 0; i < sequences; ++i) {
     const uint64_t own = data::MixSeed(seed, static_cast<uint64_t>(i));
     FATHOM_ASSIGN(const data::Sample sample, mixture.Make(own, length));
     std::copy(sample.tokens.begin(), sample.tokens.end(), batch.tokens[i].data_ptr<int64_t>());
     std::copy(sample.weights.begin(), sample.weights.end(), batch.weights[i].data_ptr<float>());
-    batch.positions[i].copy_(MakePositions(stage.length, stage.positions, kBlock, own));
+    if (stage.crowd == 0) {
+      batch.positions[i].copy_(MakePositions(stage.length, stage.positions, kLongestBlock, own));
+      continue;
+    }
+    batch.crowd_at =
+        data::Random(own).Between(1, (stage.length - 1) / kLongestBlock) * kLongestBlock;
+    batch.positions[i].copy_(MakeCrowdedPositions(stage.length, crowd, batch.crowd_at));
   }
   return batch;
 }
@@ -50,11 +56,14 @@ base::Result<std::vector<Batch>> MakeStep(const Recipe& recipe, const data::Mixt
                                           int64_t step) {
   const Stage& stage = *FindStep(recipe, step).stage;
   const uint64_t seed = data::MixSeed(recipe.seed, static_cast<uint64_t>(step));
-  const int64_t most = std::max<int64_t>(1, recipe.batch_tokens / stage.length);
+  const CrowdPlace crowd = stage.crowd > 0 ? PlaceCrowd(stage, seed) : CrowdPlace();
+  // The crowd stands before one token of a batch.
+  const int64_t most =
+      stage.crowd > 0 ? 1 : std::max<int64_t>(1, recipe.batch_tokens / stage.length);
   std::vector<Batch> batches;
   for (int64_t left = std::max<int64_t>(1, stage.step_tokens / stage.length); left > 0;) {
     const int64_t sequences = std::min(left, most);
-    FATHOM_ASSIGN(Batch batch, MakeBatch(stage, mixture, sequences,
+    FATHOM_ASSIGN(Batch batch, MakeBatch(stage, mixture, sequences, crowd,
                                          data::MixSeed(seed, static_cast<uint64_t>(left))));
     batches.push_back(std::move(batch));
     left -= sequences;

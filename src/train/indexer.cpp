@@ -73,7 +73,7 @@ at::Tensor IndexScores(const IndexVectors& vectors, int64_t rows) {
 }
 
 at::Tensor SelectRows(const at::Tensor& all_scores, int64_t count, int64_t first_token,
-                      int64_t ratio) {
+                      const VisibleRows& visible) {
   const at::Tensor scores = all_scores.detach().to(at::kFloat).contiguous();
   const int64_t tokens = scores.size(1);
   const int64_t rows = scores.size(2);
@@ -81,8 +81,8 @@ at::Tensor SelectRows(const at::Tensor& all_scores, int64_t count, int64_t first
   ForRowParts(scores.size(0) * tokens, [&](int64_t begin, int64_t end, int64_t) {
     std::vector<float> scratch;
     for (int64_t i = begin; i < end; ++i) {
-      const int64_t visible = std::min((first_token + i % tokens + 1) / ratio, rows);
-      SelectRow(scores.data_ptr<float>() + i * rows, visible, count, scratch,
+      const int64_t seen = std::min(visible.Count(first_token + i % tokens + 1), rows);
+      SelectRow(scores.data_ptr<float>() + i * rows, seen, count, scratch,
                 selected.data_ptr<int64_t>() + i * count);
     }
   });

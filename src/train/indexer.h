@@ -11,6 +11,7 @@
 #include "train/rope.h"
 #include "train/rounding.h"
 #include "train/torch.h"
+#include "train/visible_rows.h"
 
 namespace fathom::train {
 
@@ -47,6 +48,7 @@ at::Tensor IndexScores(const IndexVectors& vectors, int64_t rows);
 /// The `count` best visible rows of every token, int64 [batch, tokens, count]: of equal scores the
 /// lowest row. Token t sees the first (first_token + t + 1) / ratio rows; where those are fewer,
 /// the rest is -1.
-at::Tensor SelectRows(const at::Tensor& scores, int64_t count, int64_t first_token, int64_t ratio);
+at::Tensor SelectRows(const at::Tensor& scores, int64_t count, int64_t first_token,
+                      const VisibleRows& visible);
 
 }  // namespace fathom::train

@@ -29,10 +29,11 @@ Target MakeTarget(const IndexerLossInputs& in) {
     shown.select(-1, 0).clamp_min_(0);
     target.bias = SelectedBias(shown);
   } else {
-    target.bias = VisibleBias(in.first_token, tokens, in.rows.size(1), in.ratio, kLeast);
+    target.bias = VisibleBias(in.first_token, tokens, in.rows.size(1), in.visible, kLeast);
   }
-  const at::Tensor sees_any =
-      at::arange(in.first_token + 1, in.first_token + tokens + 1).ge(in.ratio).view({1, -1, 1});
+  const at::Tensor sees_any = at::arange(in.first_token + 1, in.first_token + tokens + 1)
+                                  .ge(in.visible.ratio)
+                                  .view({1, -1, 1});
   const at::Tensor logits = RowLogits(in.queries, in.rows, in.selected) + target.bias;
   target.attention = logits.softmax(-1).mean(2) * sees_any;
   return target;

@@ -15,7 +15,7 @@ struct IndexerLossInputs {
   IndexVectors index;   ///< of the same tokens, and of all rows
   at::Tensor selected;  ///< int64 [batch, tokens, count]; undefined: all visible rows
   int64_t first_token = 0;
-  int64_t ratio = 0;
+  VisibleRows visible{};
 };
 
 /// The sum over tokens of the KL divergence of softmax(index scores) from the attention over the

@@ -13,6 +13,7 @@ struct Batch {
   at::Tensor tokens;     ///< int64 [batch, tokens + 1]
   at::Tensor weights;    ///< float [batch, tokens + 1]: how much predicting each token counts
   at::Tensor positions;  ///< int64 [batch, tokens]
+  int64_t crowd_at = 0;  ///< see PassOptions
 };
 
 struct LossOptions {

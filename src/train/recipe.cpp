@@ -108,6 +108,11 @@ base::Result<Stage> ReadStage(const toml::table& table, const std::string& where
   reader.Number("rate_end", stage.rate_end);
   reader.Number("mtp", stage.mtp);
   reader.Integer("positions", 0, stage.positions);
+  reader.Integer("crowd", 0, stage.crowd);
+  if (stage.crowd > 0 && stage.length <= kLongestBlock)
+    reader.Fail("crowd", fmt::format("expected a length of more than {}", kLongestBlock));
+  if (stage.crowd > 0 && stage.positions < stage.crowd + 2 * stage.length + 2 * kLongestBlock)
+    reader.Fail("crowd", "does not fit into positions with twice the length");
   reader.Integer("facts", 0, stage.recall.facts);
   reader.Share("filler", stage.recall.filler);
   reader.Share("restated", stage.recall.restated);

@@ -11,6 +11,9 @@
 
 namespace fathom::train {
 
+/// Tokens of the longest block that a compressor sees: gaps between positions tear none.
+inline constexpr int64_t kLongestBlock = 128;
+
 /// A part of a training in which nothing changes but the learning rate.
 struct Stage {
   int64_t steps = 0;
@@ -25,6 +28,9 @@ struct Stage {
   /// Positions reach so far: sequences longer than this many tokens are imitated by a gap in the
   /// positions of shorter ones. 0: no gap.
   int64_t positions = 0;
+  /// Tokens of filler that every sequence reads on its way without learning from them: the one gap
+  /// that it then has is where they stand. 0: none.
+  int64_t crowd = 0;
   data::MixtureShares shares;
   data::RecallMixture recall;
   data::ToolMixture sessions;

@@ -2,7 +2,6 @@
 
 #include <chrono>
 #include <cmath>
-#include <exception>
 #include <memory>
 #include <optional>
 #include <span>
@@ -14,15 +13,18 @@
 #include "base/file.h"
 #include "base/thread_pool.h"
 #include "data/prose.h"
+#include "data/random.h"
 #include "data/sources.h"
 #include "model/config.h"
 #include "text/tokenizer.h"
 #include "train/batch.h"
 #include "train/checkpoint_io.h"
+#include "train/crowd.h"
 #include "train/lora.h"
 #include "train/loss.h"
 #include "train/model.h"
 #include "train/optimizer.h"
+#include "train/parallel.h"
 #include "train/parameters.h"
 #include "train/recipe.h"
 #include "train/state_file.h"
@@ -143,8 +145,9 @@ class Training {
   base::Status MakeModel();
   base::Status Resume();
   base::Result<CurvePoint> Step();
-  Lesson Learn(const Batch& batch, const Stage& stage, double share) const;
-  std::vector<Lesson> LearnAll(const std::vector<Batch>& batches, const Stage& stage);
+  Lesson Learn(const Batch& batch, const Stage& stage, const Crowd* crowd, double share) const;
+  std::vector<Lesson> LearnAll(const std::vector<Batch>& batches, const Stage& stage,
+                               const Crowd* crowd);
   void MoveParameters(const Lesson& lesson, double rate);
   std::vector<StateTensor> State() const;
   base::Status Save() const;
@@ -252,7 +255,8 @@ base::Status Training::Save() const {
                     {.step = step_, .identity = in_.Identity(options_), .tensors = State()});
 }
 
-Lesson Training::Learn(const Batch& batch, const Stage& stage, double share) const {
+Lesson Training::Learn(const Batch& batch, const Stage& stage, const Crowd* crowd,
+                       double share) const {
   const Rounding rounding = stage.rounding ? kEveryRounding : Rounding{};
   Pass pass = model_->Begin(batch.tokens.slice(1, 0, stage.length), batch.positions,
                             {.rounding = rounding,
@@ -260,7 +264,9 @@ Lesson Training::Learn(const Batch& batch, const Stage& stage, double share) con
                              .window = stage.window,
                              .with_losses = true,
                              .dense_every = in_.recipe.dense_every,
-                             .turn = step_});
+                             .turn = step_,
+                             .crowd = crowd,
+                             .crowd_at = batch.crowd_at});
   const Loss loss = ComputeLoss(
       *model_, batch,
       {.mtp = stage.mtp, .indexer = in_.recipe.indexer, .balance = in_.recipe.balance}, pass);
@@ -275,21 +281,15 @@ Lesson Training::Learn(const Batch& batch, const Stage& stage, double share) con
 
 // Batches are computed side by side, each by one thread: operations on small tensors are over
 // before a second thread has begun to help.
-std::vector<Lesson> Training::LearnAll(const std::vector<Batch>& batches, const Stage& stage) {
+std::vector<Lesson> Training::LearnAll(const std::vector<Batch>& batches, const Stage& stage,
+                                       const Crowd* crowd) {
   double weight = 0;
   for (const Batch& batch : batches) weight += batch.weights.sum().item<double>();
   std::vector<Lesson> lessons(batches.size());
-  std::vector<std::exception_ptr> failures(batches.size());
-  pool_.ForEach(std::ssize(batches), [&](int64_t item, int) {
+  ForEachOrThrow(pool_, std::ssize(batches), [&](int64_t item) {
     const auto i = static_cast<size_t>(item);
-    try {
-      lessons[i] = Learn(batches[i], stage, batches[i].weights.sum().item<double>() / weight);
-    } catch (...) {
-      failures[i] = std::current_exception();
-    }
+    lessons[i] = Learn(batches[i], stage, crowd, batches[i].weights.sum().item<double>() / weight);
   });
-  for (const std::exception_ptr& failure : failures)
-    if (failure) std::rethrow_exception(failure);
   return lessons;
 }
 
@@ -299,7 +299,12 @@ base::Result<CurvePoint> Training::Step() {
   FATHOM_ASSIGN(const auto batches, MakeStep(in_.recipe, mixture, step_));
   int64_t sequences = 0;
   for (const Batch& batch : batches) sequences += batch.tokens.size(0);
-  const Lesson lesson = AddUp(LearnAll(batches, *place.stage));
+  std::optional<Crowd> crowd;
+  if (place.stage->crowd > 0) {
+    const uint64_t seed = data::MixSeed(in_.recipe.seed, static_cast<uint64_t>(step_));
+    FATHOM_ASSIGN(crowd, MakeCrowd(*model_, mixture, *place.stage, seed, pool_));
+  }
+  const Lesson lesson = AddUp(LearnAll(batches, *place.stage, crowd ? &*crowd : nullptr));
   const CurvePoint point = {.step = step_ + 1,
                             .tokens = tokens_ + sequences * place.stage->length,
                             .length = place.stage->length,

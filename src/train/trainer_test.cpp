@@ -68,6 +68,8 @@ TEST_F(TrainerTest, RefusesSequencesThatTheModelHasNoPositionsFor) {
   std::string recipe = kTinyRecipe;
   const std::string length = "length = 160";
   recipe.replace(recipe.find(length), length.size(), "length = 1000000000");
+  const std::string crowd = "crowd = 1024";
+  recipe.erase(recipe.find(crowd), crowd.size());
   folder_.Write("recipe.toml", recipe);
   const auto refused = Run("out");
   ASSERT_FALSE(refused.ok());
@@ -106,6 +108,11 @@ TEST(RecipeTest, NamesWhatIsWrong) {
             "r.toml: stage 1: sparse: expected true or false");
   EXPECT_EQ(message(head + stage + "remember = 1.5\n"),
             "r.toml: stage 1: remember: expected a share of at most 1");
+  EXPECT_EQ(message(head + stage + "crowd = 1024\n"),
+            "r.toml: stage 1: crowd: expected a length of more than 128");
+  EXPECT_EQ(message(head + "[[stage]]\nsteps = 1\nlength = 256\nstep_tokens = 64\n" +
+                    "positions = 1791\ncrowd = 1024\n"),
+            "r.toml: stage 1: crowd: does not fit into positions with twice the length");
   EXPECT_EQ(message(head + "[[stage]]\nlength = 64\nstep_tokens = 64\n"),
             "r.toml: stage 1: steps: is missing");
   EXPECT_THAT(message("model ="), ::testing::StartsWith("r.toml: line 1, column "));

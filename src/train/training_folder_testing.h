@@ -15,7 +15,7 @@
 
 namespace fathom::train {
 
-/// Dense and sparse stages, with and without rounding, five steps in all.
+/// Dense and sparse stages, with and without rounding and a crowd, five steps in all.
 inline constexpr const char* kTinyRecipe = R"(
 model = "config.json"
 tokenizer = "tokenizer.json"
@@ -36,6 +36,7 @@ length = 160
 step_tokens = 160
 rounding = true
 positions = 4096
+crowd = 1024
 rate_end = 0.1
 recall = 1
 tools = 1
