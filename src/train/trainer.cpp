@@ -181,11 +181,15 @@ base::Result<std::unique_ptr<Training>> Training::Create(const TrainingOptions& 
 }
 
 base::Status Training::CheckLengths() const {
-  for (size_t i = 0; i < in_.recipe.stages.size(); ++i)
-    if (in_.recipe.stages[i].length > in_.config.max_position_embeddings)
-      return base::MakeError("{}: stage {}: length: {} is more than the model's {} positions",
-                             options_.recipe, i + 1, in_.recipe.stages[i].length,
-                             in_.config.max_position_embeddings);
+  const int64_t most = in_.config.max_position_embeddings;
+  for (size_t i = 0; i < in_.recipe.stages.size(); ++i) {
+    const Stage& stage = in_.recipe.stages[i];
+    if (stage.length <= most && stage.positions <= most) continue;
+    const bool is_long = stage.length > most;
+    return base::MakeError("{}: stage {}: {}: {} is more than the model's {} positions",
+                           options_.recipe, i + 1, is_long ? "length" : "positions",
+                           is_long ? stage.length : stage.positions, most);
+  }
   return {};
 }
 

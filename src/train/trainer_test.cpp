@@ -75,6 +75,17 @@ TEST_F(TrainerTest, RefusesSequencesThatTheModelHasNoPositionsFor) {
   ASSERT_FALSE(refused.ok());
   EXPECT_THAT(refused.error().message,
               ::testing::HasSubstr("recipe.toml: stage 2: length: 1000000000 is more than"));
+
+  // A crowd that no memory holds is none that fits there.
+  recipe = kTinyRecipe;
+  const std::string positions = "positions = 4096\ncrowd = 1024";
+  recipe.replace(recipe.find(positions), positions.size(),
+                 "positions = 1000000000\ncrowd = 900000000");
+  folder_.Write("recipe.toml", recipe);
+  const auto vast = Run("out");
+  ASSERT_FALSE(vast.ok());
+  EXPECT_THAT(vast.error().message,
+              ::testing::HasSubstr("stage 2: positions: 1000000000 is more than"));
 }
 
 // Adapters change what the model answers, and are part of its matrices when it is written.
