@@ -1,17 +1,21 @@
 # fathom_room(NAME SOURCES file... [DEPENDS room...] [LINK library...] [TESTS file_test.cpp...]
-#             [TEST_THREADS n])
+#             [TEST_THREADS n] [GLUE])
 #
 # One static library per folder under src/. DEPENDS names the rooms whose headers this room may
 # include; tools/check_layers.py holds the includes against the same statement. TESTS become one
-# executable NAME_test.
+# executable NAME_test. A room of GLUE hands things on and computes little: builds with sanitizers do
+# not optimise it, which for Boost's templates takes four times as long as compiling them.
 function(fathom_room name)
-  cmake_parse_arguments(ROOM "" "TEST_THREADS" "SOURCES;DEPENDS;LINK;TESTS" ${ARGN})
+  cmake_parse_arguments(ROOM "GLUE" "TEST_THREADS" "SOURCES;DEPENDS;LINK;TESTS" ${ARGN})
   set(target fathom_${name})
   list(TRANSFORM ROOM_DEPENDS PREPEND fathom_ OUTPUT_VARIABLE depends)
   if(ROOM_SOURCES)
     add_library(${target} STATIC ${ROOM_SOURCES})
     target_include_directories(${target} PUBLIC ${PROJECT_SOURCE_DIR}/src)
     target_link_libraries(${target} PUBLIC ${depends} PRIVATE ${ROOM_LINK})
+    if(ROOM_GLUE AND FATHOM_SANITIZE)
+      target_compile_options(${target} PRIVATE -O0)
+    endif()
   else()
     add_library(${target} INTERFACE)
     target_include_directories(${target} INTERFACE ${PROJECT_SOURCE_DIR}/src)
