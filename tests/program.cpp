@@ -16,7 +16,7 @@
 namespace fathom::tests {
 namespace {
 
-constexpr int kPatienceMilliseconds = 120'000;
+constexpr int kPatienceMilliseconds = 300'000;
 
 struct Pipe {
   int read_end = -1;

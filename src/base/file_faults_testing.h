@@ -12,7 +12,7 @@ namespace fathom::base {
 /// Passes calls on to the system until its budget of bytes or of calls is used up. From then on
 /// either that call fails once, with `error` (a full disk), or nothing happens at all any more, the
 /// removal of files included (a crash).
-class FaultyOperations final : public FileOperations {
+class FaultyOperations : public FileOperations {
  public:
   enum class Fault { kError, kCrash };
   static constexpr int64_t kUnlimited = INT64_MAX;

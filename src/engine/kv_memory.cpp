@@ -134,9 +134,13 @@ void KvMemory::Park() {
   prefixes_.ForEachLongest([&](std::vector<int32_t> tokens, const kv::PrefixCache::Item& item) {
     ends.emplace_back(std::move(tokens), item);
   });
+  const auto await_all = [this] {
+    while (files_->pending() > 0) files_->TakeDone(true);
+  };
+  await_all();  // what is being written takes memory, and has to leave before more can follow
   for (const auto& [tokens, item] : ends) {
     WriteFile(tokens, *item, true);
-    while (files_->pending() > 0) files_->TakeDone(true);
+    await_all();
   }
 }
 

@@ -7,6 +7,7 @@
 #include <random>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "kv/sequence_cache.h"
@@ -19,12 +20,12 @@ inline constexpr base::Digest kFingerprint = {std::byte{1}, std::byte{2}, std::b
 inline const SessionModel kModel = {.fingerprint = kFingerprint, .vocab_size = kVocab};
 
 // One layer of each kind, as small as the formats allow; the last one is an MTP layer.
-inline SequenceCache EmptyCache(int64_t window = 3) {
+inline SequenceCache EmptyCache(int64_t window = 3, std::shared_ptr<MemoryMeter> meter = nullptr) {
   const numerics::RowLayout row{.head_dim = 128, .rope_dim = 64};
   const LayerShape plain{.row = row, .window = window};
   LayerShape csa{.row = row, .window = 3, .compress_ratio = 4, .overlapped = true, .index_dim = 32};
   const LayerShape hca{.row = row, .window = 3, .compress_ratio = 16};
-  return SequenceCache({plain, csa, hca, plain}, 3);
+  return SequenceCache({plain, csa, hca, plain}, 3, std::move(meter));
 }
 
 inline void Fill(std::span<std::byte> bytes, std::mt19937& random) {
