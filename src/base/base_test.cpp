@@ -113,7 +113,9 @@ TEST(ThreadPool, TakesWhatASlowThreadLeaves) {
   pool.ForEach(100, [&](int64_t item, int) {
     while (item == 0 && done < 99 && std::chrono::steady_clock::now() < deadline)
       std::this_thread::yield();
-    if (item == 0) EXPECT_EQ(done, 99);
+    if (item == 0) {
+      EXPECT_EQ(done, 99);
+    }
     ++done;
   });
   EXPECT_EQ(done, 100);
