@@ -4,7 +4,7 @@
 # One static library per folder under src/. DEPENDS names the rooms whose headers this room may
 # include; tools/check_layers.py holds the includes against the same statement. TESTS become one
 # executable NAME_test. A room of GLUE hands things on and computes little: builds with sanitizers do
-# not optimise it, which for Boost's templates takes four times as long as compiling them.
+# not optimise it. Optimised, Boost's templates take four times as long to compile.
 function(fathom_room name)
   cmake_parse_arguments(ROOM "GLUE" "TEST_THREADS" "SOURCES;DEPENDS;LINK;TESTS" ${ARGN})
   set(target fathom_${name})

@@ -40,7 +40,10 @@ class KvMemoryTest : public testing::Test {
     std::string pattern = testing::TempDir() + "/fathom-memory-XXXXXX";
     folder_ = ::mkdtemp(pattern.data());
   }
-  ~KvMemoryTest() override { fs::remove_all(folder_); }
+  ~KvMemoryTest() override {
+    memory_.reset();
+    fs::remove_all(folder_);
+  }
 
   void Open(int64_t limit_bytes) {
     auto meter = std::make_shared<kv::MemoryMeter>();
@@ -60,7 +63,7 @@ class KvMemoryTest : public testing::Test {
     memory_->KeepPrefix(1, sequence, 0);
   }
 
-  // The disk takes nothing before the parking has begun to wait.
+  // The disk takes nothing for 50 ms, in which the parking begins to wait.
   void Park() {
     std::thread later([this] {
       std::this_thread::sleep_for(std::chrono::milliseconds(50));
