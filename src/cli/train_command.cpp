@@ -34,6 +34,10 @@ void ChooseOpenBlasKernels() {
   if (kernels::FindKernels("avx512").ok()) ::setenv("OPENBLAS_CORETYPE", "SkylakeX", 0);
 }
 
+// A training touches gigabytes for the first time, in a virtual machine at 6 to 12 microseconds for
+// 4 KiB: with the heap in pages of 2 MiB, three steps of 32,768 tokens took 57 s instead of 87.
+void AskForLargePages() { ::setenv("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1", 0); }
+
 /// Becomes the trainer, a program beside this one: it needs a library that takes longer to load
 /// than other commands take to run.
 base::Result<ExitCode> RunTrainer(const std::vector<std::string>& arguments) {
@@ -50,6 +54,7 @@ base::Result<ExitCode> RunTrainer(const std::vector<std::string>& arguments) {
   for (std::string& word : words) argv.push_back(word.data());
   argv.push_back(nullptr);
   ChooseOpenBlasKernels();
+  AskForLargePages();
   ::execv(trainer.c_str(), argv.data());
   return base::MakeError("{}: cannot be run: {}", trainer, std::strerror(errno));
 }

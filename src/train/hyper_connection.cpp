@@ -1,6 +1,7 @@
 #include "train/hyper_connection.h"
 
 #include "train/rows.h"
+#include "train/side_by_side.h"
 
 namespace fathom::train {
 namespace {
@@ -13,17 +14,15 @@ at::Tensor MixLogits(const at::Tensor& streams, const at::Tensor& fn, double eps
   return at::linear(flat, fn) * at::rsqrt(mean_square + eps);
 }
 
+// Of the streams of a token, or of as many vectors beside each other: the one at each index.
 template <typename T>
-T Dot(const T* a, const T* b, int64_t n) {
-  T sum = 0;
-#pragma omp simd reduction(+ : sum)
-  for (int64_t i = 0; i < n; ++i) sum += a[i] * b[i];
-  return sum;
+auto EachOf(T* first, int64_t dim) {
+  return [=](int64_t i) { return first + i * dim; };
 }
 
 template <typename T>
-void AddScaled(T scale, const T* x, T* out, int64_t n) {
-  for (int64_t i = 0; i < n; ++i) out[i] += scale * x[i];
+void Scale(T scale, const T* x, T* out, int64_t n) {
+  for (int64_t i = 0; i < n; ++i) out[i] = scale * x[i];
 }
 
 class SumStreamsFunction : public torch::autograd::Function<SumStreamsFunction> {
@@ -39,9 +38,9 @@ class SumStreamsFunction : public torch::autograd::Function<SumStreamsFunction> 
       using T = decltype(type);
       ForRowParts(RowCount(out), [&](int64_t begin, int64_t end, int64_t) {
         for (int64_t t = begin; t < end; ++t)
-          for (int64_t i = t * hc; i < (t + 1) * hc; ++i)
-            AddScaled(weights.data_ptr<T>()[i], streams.data_ptr<T>() + i * dim,
-                      out.data_ptr<T>() + t * dim, dim);
+          AddEachScaled(weights.data_ptr<T>() + t * hc, 1, hc,
+                        EachOf(streams.data_ptr<T>() + t * hc * dim, dim),
+                        out.data_ptr<T>() + t * dim, dim);
       });
     });
     ctx->save_for_backward({streams, weights});
@@ -55,15 +54,17 @@ class SumStreamsFunction : public torch::autograd::Function<SumStreamsFunction> 
     const at::Tensor grad = grads[0].contiguous();
     const int64_t hc = streams.size(2);
     const int64_t dim = streams.size(3);
-    at::Tensor streams_grad = at::zeros_like(streams);
+    at::Tensor streams_grad = at::empty_like(streams);
     at::Tensor weights_grad = at::empty_like(weights);
     WithElementType(streams, [&](auto type) {
       using T = decltype(type);
       ForRowParts(RowCount(grad), [&](int64_t begin, int64_t end, int64_t) {
-        for (int64_t i = begin * hc; i < end * hc; ++i) {
-          const T* g = grad.data_ptr<T>() + i / hc * dim;
-          weights_grad.data_ptr<T>()[i] = Dot(g, streams.data_ptr<T>() + i * dim, dim);
-          AddScaled(weights.data_ptr<T>()[i], g, streams_grad.data_ptr<T>() + i * dim, dim);
+        for (int64_t t = begin; t < end; ++t) {
+          const T* g = grad.data_ptr<T>() + t * dim;
+          DotEach(g, hc, EachOf(streams.data_ptr<T>() + t * hc * dim, dim), dim,
+                  weights_grad.data_ptr<T>() + t * hc, 1);
+          for (int64_t i = t * hc; i < (t + 1) * hc; ++i)
+            Scale(weights.data_ptr<T>()[i], g, streams_grad.data_ptr<T>() + i * dim, dim);
         }
       });
     });
@@ -81,18 +82,17 @@ class UpdateStreamsFunction : public torch::autograd::Function<UpdateStreamsFunc
     const at::Tensor post = all_post.contiguous(), combine = all_combine.contiguous();
     const int64_t hc = streams.size(2);
     const int64_t dim = streams.size(3);
-    at::Tensor out = at::zeros_like(streams);
+    at::Tensor out = at::empty_like(streams);
     WithElementType(streams, [&](auto type) {
       using T = decltype(type);
       ForRowParts(RowCount(y), [&](int64_t begin, int64_t end, int64_t) {
-        for (int64_t to = begin * hc; to < end * hc; ++to) {
-          const int64_t t = to / hc;
-          T* row = out.data_ptr<T>() + to * dim;
-          AddScaled(post.data_ptr<T>()[to], y.data_ptr<T>() + t * dim, row, dim);
-          for (int64_t i = 0; i < hc; ++i)
-            AddScaled(combine.data_ptr<T>()[(t * hc + i) * hc + to % hc],
-                      streams.data_ptr<T>() + (t * hc + i) * dim, row, dim);
-        }
+        for (int64_t t = begin; t < end; ++t)
+          for (int64_t j = 0; j < hc; ++j) {
+            T* row = out.data_ptr<T>() + (t * hc + j) * dim;
+            Scale(post.data_ptr<T>()[t * hc + j], y.data_ptr<T>() + t * dim, row, dim);
+            AddEachScaled(combine.data_ptr<T>() + t * hc * hc + j, hc, hc,
+                          EachOf(streams.data_ptr<T>() + t * hc * dim, dim), row, dim);
+          }
       });
     });
     ctx->save_for_backward({streams, y, post, combine});
@@ -113,17 +113,17 @@ class UpdateStreamsFunction : public torch::autograd::Function<UpdateStreamsFunc
     WithElementType(streams, [&](auto type) {
       using T = decltype(type);
       ForRowParts(RowCount(y), [&](int64_t begin, int64_t end, int64_t) {
-        for (int64_t to = begin * hc; to < end * hc; ++to) {
-          const int64_t t = to / hc;
-          const T* g = grad.data_ptr<T>() + to * dim;
-          post_grad.data_ptr<T>()[to] = Dot(g, y.data_ptr<T>() + t * dim, dim);
-          AddScaled(post.data_ptr<T>()[to], g, y_grad.data_ptr<T>() + t * dim, dim);
+        for (int64_t t = begin; t < end; ++t) {
+          const auto from = EachOf(streams.data_ptr<T>() + t * hc * dim, dim);
+          const auto to = EachOf(grad.data_ptr<T>() + t * hc * dim, dim);
+          const T* mix = combine.data_ptr<T>() + t * hc * hc;
+          DotEach(y.data_ptr<T>() + t * dim, hc, to, dim, post_grad.data_ptr<T>() + t * hc, 1);
+          AddEachScaled(post.data_ptr<T>() + t * hc, 1, hc, to, y_grad.data_ptr<T>() + t * dim,
+                        dim);
           for (int64_t i = 0; i < hc; ++i) {
-            const int64_t from = t * hc + i;
-            const int64_t weight = from * hc + to % hc;
-            combine_grad.data_ptr<T>()[weight] = Dot(g, streams.data_ptr<T>() + from * dim, dim);
-            AddScaled(combine.data_ptr<T>()[weight], g, streams_grad.data_ptr<T>() + from * dim,
-                      dim);
+            DotEach(from(i), hc, to, dim, combine_grad.data_ptr<T>() + (t * hc + i) * hc, 1);
+            AddEachScaled(mix + i * hc, 1, hc, to, streams_grad.data_ptr<T>() + (t * hc + i) * dim,
+                          dim);
           }
         }
       });

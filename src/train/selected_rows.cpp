@@ -1,36 +1,31 @@
 #include "train/selected_rows.h"
 
-#include <numeric>
+#include <vector>
 
 #include "train/rows.h"
+#include "train/side_by_side.h"
 
 namespace fathom::train {
 namespace {
 
-// Short loops, which are most of the time of a long text: compiled for wider vectors too.
+// What belongs to one token.
+template <typename T>
+struct Token {
+  T* coefficients;              // [heads, count]
+  T* vectors;                   // [heads, dim]
+  const std::vector<T*>& rows;  // at most count, of dim
+  int64_t heads;
+  int64_t count;
+  int64_t dim;
 
-[[gnu::target_clones("arch=haswell", "default")]] float Dot(const float* a, const float* b,
-                                                            int64_t size) {
-  float sum = 0;
-#pragma omp simd reduction(+ : sum)
-  for (int64_t i = 0; i < size; ++i) sum += a[i] * b[i];
-  return sum;
-}
-
-[[gnu::target_clones("arch=haswell", "default")]] void AddScaled(float scale, const float* x,
-                                                                 float* sum, int64_t size) {
-#pragma omp simd
-  for (int64_t i = 0; i < size; ++i) sum[i] += scale * x[i];
-}
-
-// Gradients are checked in double precision.
-double Dot(const double* a, const double* b, int64_t size) {
-  return std::inner_product(a, a + size, b, 0.0);
-}
-
-void AddScaled(double scale, const double* x, double* sum, int64_t size) {
-  for (int64_t i = 0; i < size; ++i) sum[i] += scale * x[i];
-}
+  auto EachVector() const {
+    return [this](int64_t h) { return vectors + h * dim; };
+  }
+  auto EachRow() const {
+    return [this](int64_t c) { return Row(c); };
+  }
+  T* Row(int64_t c) const { return rows[static_cast<size_t>(c)]; }
+};
 
 // The three products that the operations and their gradients consist of.
 //   coefficients [batch, tokens, heads, count]: one for each head and selected row
@@ -44,31 +39,38 @@ class SelectedProducts {
   at::Tensor Coefficients(const at::Tensor& vectors, const at::Tensor& rows) const {
     at::Tensor out =
         at::zeros({batch(), tokens(), vectors.size(2), selected_.size(2)}, vectors.options());
-    ForTokens(out, vectors, rows,
-              [](auto* coefficient, const auto* vector, const auto* row, int64_t dim) {
-                *coefficient = Dot(vector, row, dim);
-              });
+    ForTokens(out, vectors, rows, []<typename T>(const Token<T>& token) {
+      for (int64_t c = 0; c < std::ssize(token.rows); ++c)
+        DotEach(token.Row(c), token.heads, token.EachVector(), token.dim, token.coefficients + c,
+                token.count);
+    });
     return out;
   }
 
-  /// vectors[t, h] = sum over c of coefficients[t, h, c] * rows[selected[t, c]]
-  at::Tensor Vectors(const at::Tensor& coefficients, const at::Tensor& rows) const {
+  /// mixtures[t, h] = sum over c of coefficients[t, h, c] * rows[selected[t, c]]
+  at::Tensor Mixtures(const at::Tensor& coefficients, const at::Tensor& rows) const {
     at::Tensor out =
         at::zeros({batch(), tokens(), coefficients.size(2), rows.size(2)}, rows.options());
-    ForTokens(coefficients, out, rows,
-              [](const auto* coefficient, auto* vector, const auto* row, int64_t dim) {
-                AddScaled(*coefficient, row, vector, dim);
-              });
+    ForTokens(coefficients, out, rows, []<typename T>(const Token<T>& token) {
+      // Few rows at a time for all heads: all of them are more than the first-level cache.
+      ForSideBySide<T>(std::ssize(token.rows), token.EachRow(),
+                       [&](int64_t c, const Vectors<T>& some, int64_t n) {
+                         for (int64_t h = 0; h < token.heads; ++h)
+                           AddScaled(TakeNumbers(token.coefficients + h * token.count + c, 1, n),
+                                     some, token.vectors + h * token.dim, token.dim);
+                       });
+    });
     return out;
   }
 
   /// rows[r] = sum over all t, h and c that select r of coefficients[t, h, c] * vectors[t, h]
   at::Tensor Rows(const at::Tensor& coefficients, const at::Tensor& vectors, int64_t rows) const {
     at::Tensor out = at::zeros({batch(), rows, vectors.size(3)}, vectors.options());
-    ForTokens(coefficients, vectors, out,
-              [](const auto* coefficient, const auto* vector, auto* row, int64_t dim) {
-                AddScaled(*coefficient, vector, row, dim);
-              });
+    ForTokens(coefficients, vectors, out, []<typename T>(const Token<T>& token) {
+      for (int64_t c = 0; c < std::ssize(token.rows); ++c)
+        AddEachScaled(token.coefficients + c, token.count, token.heads, token.EachVector(),
+                      token.Row(c), token.dim);
+    });
     return out;
   }
 
@@ -76,8 +78,8 @@ class SelectedProducts {
   int64_t batch() const { return selected_.size(0); }
   int64_t tokens() const { return selected_.size(1); }
 
-  // Calls visit(coefficient, vector, row, dim) for every head and row of every token. A sequence's
-  // tokens come in their order, since they may add to the same rows.
+  // Calls visit for every token. A sequence's tokens come in their order, since they may add to the
+  // same rows.
   template <typename Visit>
   void ForTokens(const at::Tensor& some_coefficients, const at::Tensor& some_vectors,
                  const at::Tensor& some_rows, const Visit& visit) const {
@@ -89,20 +91,16 @@ class SelectedProducts {
     const int64_t count = selected_.size(2);
     WithElementType(rows, [&](auto type) {
       using T = decltype(type);
-      T* const coefficient = coefficients.data_ptr<T>();
-      T* const vector = vectors.data_ptr<T>();
-      T* const row = rows.data_ptr<T>();
-      const int64_t* const name = selected_.data_ptr<int64_t>();
       at::parallel_for(0, batch(), 1, [&](int64_t first, int64_t last) {
+        std::vector<T*> selected;
         for (int64_t t = first * tokens(); t < last * tokens(); ++t) {
-          const int64_t first_row = t / tokens() * rows.size(1);
-          for (int64_t c = 0; c < count; ++c) {
-            const int64_t n = name[t * count + c];
-            if (n < 0) continue;
-            for (int64_t h = t * heads; h < (t + 1) * heads; ++h)
-              visit(coefficient + h * count + c, vector + h * dim, row + (first_row + n) * dim,
-                    dim);
-          }
+          T* const own = rows.data_ptr<T>() + t / tokens() * rows.size(1) * dim;
+          const int64_t* const names = selected_.data_ptr<int64_t>() + t * count;
+          selected.clear();
+          for (int64_t c = 0; c < count && names[c] >= 0; ++c)
+            selected.push_back(own + names[c] * dim);
+          visit(Token<T>{coefficients.data_ptr<T>() + t * heads * count,
+                         vectors.data_ptr<T>() + t * heads * dim, selected, heads, count, dim});
         }
       });
     });
@@ -126,7 +124,7 @@ class SelectedLogitsFunction : public torch::autograd::Function<SelectedLogitsFu
     const auto saved = ctx->get_saved_variables();
     const at::Tensor &queries = saved[0], &rows = saved[1];
     const SelectedProducts products(saved[2]);
-    return {products.Vectors(grads[0], rows), products.Rows(grads[0], queries, rows.size(1)), {}};
+    return {products.Mixtures(grads[0], rows), products.Rows(grads[0], queries, rows.size(1)), {}};
   }
 };
 
@@ -135,7 +133,7 @@ class MixSelectedRowsFunction : public torch::autograd::Function<MixSelectedRows
   static at::Tensor forward(AutogradContext* ctx, const at::Tensor& weights, const at::Tensor& rows,
                             const at::Tensor& selected) {
     ctx->save_for_backward({weights, rows, selected});
-    return SelectedProducts(selected).Vectors(weights, rows);
+    return SelectedProducts(selected).Mixtures(weights, rows);
   }
 
   static variable_list backward(AutogradContext* ctx, variable_list grads) {

@@ -7,7 +7,8 @@
 namespace fathom::train {
 
 /// Each token's queries [batch, tokens, heads, dim] by the rows [batch, rows, dim] that `selected`,
-/// int64 [batch, tokens, count], names for it: [batch, tokens, heads, count], 0 where it is -1.
+/// int64 [batch, tokens, count], names for it: [batch, tokens, heads, count]. A token with fewer
+/// rows has -1 behind them, and 0 there.
 at::Tensor SelectedLogits(const at::Tensor& queries, const at::Tensor& rows,
                           const at::Tensor& selected);
 

@@ -1,6 +1,7 @@
 // Sinkhorn-Knopp on the small matrix of every token, with its gradient. As a composition it would
 // be 80 passes over memory for a few numbers a token.
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <vector>
 
@@ -10,95 +11,137 @@
 namespace fathom::train {
 namespace {
 
-// One normalisation of an n x n matrix: rows if `step` is 1, columns if it is n; `other` is the
-// distance of a sum's elements.
+// Matrices whose numbers lie beside each other: they are too small to be vectors themselves.
+constexpr int64_t kLanes = 16;
+template <typename T>
+using Lanes = std::array<T, kLanes>;
+
+template <typename T>
+Lanes<T> Filled(T value) {
+  Lanes<T> lanes;
+  lanes.fill(value);
+  return lanes;
+}
+
+// One normalisation of n x n matrices, of their rows or of their columns.
 template <typename T>
 struct Sums {
   int64_t n;
   T eps;
 
-  void Divide(T* x, T* inverses, bool rows) const {
+  void Divide(Lanes<T>* x, Lanes<T>* inverses, bool rows) const {
     const int64_t outer = rows ? n : 1;
     const int64_t inner = rows ? 1 : n;
     for (int64_t i = 0; i < n; ++i) {
-      T sum = eps;
-      for (int64_t j = 0; j < n; ++j) sum += x[i * outer + j * inner];
-      inverses[i] = 1 / sum;
-      for (int64_t j = 0; j < n; ++j) x[i * outer + j * inner] *= inverses[i];
+      Lanes<T> sum = Filled(eps);
+      for (int64_t j = 0; j < n; ++j)
+        for (int64_t l = 0; l < kLanes; ++l) sum[l] += x[i * outer + j * inner][l];
+      for (int64_t l = 0; l < kLanes; ++l) inverses[i][l] = 1 / sum[l];
+      for (int64_t j = 0; j < n; ++j)
+        for (int64_t l = 0; l < kLanes; ++l) x[i * outer + j * inner][l] *= inverses[i][l];
     }
   }
 
   // `y` is what Divide made, `grad` becomes the gradient of what it was given.
-  void DivideBackward(const T* y, const T* inverses, T* grad, bool rows) const {
+  void DivideBackward(const Lanes<T>* y, const Lanes<T>* inverses, Lanes<T>* grad,
+                      bool rows) const {
     const int64_t outer = rows ? n : 1;
     const int64_t inner = rows ? 1 : n;
     for (int64_t i = 0; i < n; ++i) {
-      T dot = 0;
-      for (int64_t j = 0; j < n; ++j) dot += grad[i * outer + j * inner] * y[i * outer + j * inner];
+      Lanes<T> dot = {};
       for (int64_t j = 0; j < n; ++j) {
-        T& g = grad[i * outer + j * inner];
-        g = (g - dot) * inverses[i];
+        const int64_t at = i * outer + j * inner;
+        for (int64_t l = 0; l < kLanes; ++l) dot[l] += grad[at][l] * y[at][l];
+      }
+      for (int64_t j = 0; j < n; ++j) {
+        const int64_t at = i * outer + j * inner;
+        for (int64_t l = 0; l < kLanes; ++l) grad[at][l] = (grad[at][l] - dot[l]) * inverses[i][l];
       }
     }
   }
 };
 
-// All steps of one matrix, kept for the way back.
+// All steps of kLanes matrices, kept for the way back.
 template <typename T>
 class Trace {
  public:
   Trace(int64_t n, int64_t iterations, double eps)
       : steps_{n, static_cast<T>(eps)},
         count_(2 * iterations - 1),
+        now_(static_cast<size_t>(n * n)),
         softmax_(static_cast<size_t>(n * n)),
         values_(static_cast<size_t>(count_ * n * n)),
         inverses_(static_cast<size_t>(count_ * n)) {}
 
-  void Forward(const T* logits, T* out) {
-    const int64_t n = steps_.n;
-    for (int64_t i = 0; i < n; ++i) Softmax(logits + i * n, &softmax_[static_cast<size_t>(i * n)]);
-    std::transform(softmax_.begin(), softmax_.end(), out, [&](T x) { return x + steps_.eps; });
+  // `logits` and `out` are `matrices` <= kLanes of n x n.
+  void Forward(const T* logits, int64_t matrices, T* out) {
+    Gather(logits, matrices);
+    for (int64_t i = 0; i < steps_.n; ++i) Softmax(&now_[static_cast<size_t>(i * steps_.n)]);
+    softmax_ = now_;
+    for (Lanes<T>& x : now_)
+      for (T& lane : x) lane += steps_.eps;
     for (int64_t s = 0; s < count_; ++s) {
-      steps_.Divide(out, InversesOf(s), IsRows(s));
-      std::copy(out, out + n * n, ValuesOf(s));
+      steps_.Divide(now_.data(), InversesOf(s), IsRows(s));
+      std::copy(now_.begin(), now_.end(), ValuesOf(s));
     }
+    Scatter(matrices, out);
   }
 
-  // REQUIRES: Forward was called for the same matrix.
-  void Backward(const T* out_grad, T* grad) {
-    const int64_t n = steps_.n;
-    std::copy(out_grad, out_grad + n * n, grad);
+  // REQUIRES: Forward was called for the same matrices.
+  void Backward(const T* out_grad, int64_t matrices, T* grad) {
+    Gather(out_grad, matrices);
     for (int64_t s = count_ - 1; s >= 0; --s)
-      steps_.DivideBackward(ValuesOf(s), InversesOf(s), grad, IsRows(s));
-    for (int64_t i = 0; i < n; ++i)
-      SoftmaxBackward(&softmax_[static_cast<size_t>(i * n)], grad + i * n);
+      steps_.DivideBackward(ValuesOf(s), InversesOf(s), now_.data(), IsRows(s));
+    for (int64_t i = 0; i < steps_.n; ++i) {
+      const size_t row = static_cast<size_t>(i * steps_.n);
+      SoftmaxBackward(&softmax_[row], &now_[row]);
+    }
+    Scatter(matrices, grad);
   }
 
  private:
   static bool IsRows(int64_t step) { return step % 2 == 1; }
-  T* ValuesOf(int64_t step) { return &values_[static_cast<size_t>(step * steps_.n * steps_.n)]; }
-  T* InversesOf(int64_t step) { return &inverses_[static_cast<size_t>(step * steps_.n)]; }
+  Lanes<T>* ValuesOf(int64_t step) { return &values_[static_cast<size_t>(step) * now_.size()]; }
+  Lanes<T>* InversesOf(int64_t step) { return &inverses_[static_cast<size_t>(step * steps_.n)]; }
 
-  void Softmax(const T* x, T* out) const {
-    const T top = *std::max_element(x, x + steps_.n);
-    T sum = 0;
-    for (int64_t j = 0; j < steps_.n; ++j) sum += out[j] = std::exp(x[j] - top);
-    for (int64_t j = 0; j < steps_.n; ++j) out[j] /= sum;
+  // Lanes without a matrix are zero.
+  void Gather(const T* from, int64_t matrices) {
+    std::fill(now_.begin(), now_.end(), Lanes<T>{});
+    for (int64_t m = 0; m < matrices; ++m)
+      for (Lanes<T>& x : now_) x[static_cast<size_t>(m)] = *from++;
+  }
+  void Scatter(int64_t matrices, T* to) const {
+    for (int64_t m = 0; m < matrices; ++m)
+      for (const Lanes<T>& x : now_) *to++ = x[static_cast<size_t>(m)];
   }
 
-  void SoftmaxBackward(const T* y, T* grad) const {
-    T dot = 0;
-    for (int64_t j = 0; j < steps_.n; ++j) dot += grad[j] * y[j];
-    for (int64_t j = 0; j < steps_.n; ++j) grad[j] = y[j] * (grad[j] - dot);
+  void Softmax(Lanes<T>* x) const {
+    for (int64_t l = 0; l < kLanes; ++l) {
+      T top = x[0][l];
+      for (int64_t j = 1; j < steps_.n; ++j) top = std::max(top, x[j][l]);
+      T sum = 0;
+      for (int64_t j = 0; j < steps_.n; ++j) sum += x[j][l] = std::exp(x[j][l] - top);
+      for (int64_t j = 0; j < steps_.n; ++j) x[j][l] /= sum;
+    }
+  }
+
+  void SoftmaxBackward(const Lanes<T>* y, Lanes<T>* grad) const {
+    for (int64_t l = 0; l < kLanes; ++l) {
+      T dot = 0;
+      for (int64_t j = 0; j < steps_.n; ++j) dot += grad[j][l] * y[j][l];
+      for (int64_t j = 0; j < steps_.n; ++j) grad[j][l] = y[j][l] * (grad[j][l] - dot);
+    }
   }
 
   Sums<T> steps_;
   int64_t count_;
-  std::vector<T> softmax_;
-  std::vector<T> values_;
-  std::vector<T> inverses_;
+  std::vector<Lanes<T>> now_;
+  std::vector<Lanes<T>> softmax_;
+  std::vector<Lanes<T>> values_;
+  std::vector<Lanes<T>> inverses_;
 };
 
+// Calls task(trace, at, matrices) for the `matrices` that begin at element `at`.
 template <typename Task>
 void ForMatrices(const at::Tensor& logits, int64_t iterations, double eps, const Task& task) {
   const int64_t n = logits.size(-1);
@@ -106,7 +149,8 @@ void ForMatrices(const at::Tensor& logits, int64_t iterations, double eps, const
     using T = decltype(type);
     ForRowParts(logits.numel() / (n * n), [&](int64_t begin, int64_t end, int64_t) {
       Trace<T> trace(n, iterations, eps);
-      for (int64_t i = begin; i < end; ++i) task(trace, i * n * n);
+      for (int64_t i = begin; i < end; i += kLanes)
+        task(trace, i * n * n, std::min(kLanes, end - i));
     });
   });
 }
@@ -117,9 +161,10 @@ class SinkhornFunction : public torch::autograd::Function<SinkhornFunction> {
                             int64_t iterations, double eps) {
     const at::Tensor logits = input.contiguous();
     at::Tensor out = at::empty_like(logits);
-    ForMatrices(logits, iterations, eps, [&]<typename T>(Trace<T>& trace, int64_t at) {
-      trace.Forward(logits.data_ptr<T>() + at, out.data_ptr<T>() + at);
-    });
+    ForMatrices(logits, iterations, eps,
+                [&]<typename T>(Trace<T>& trace, int64_t at, int64_t matrices) {
+                  trace.Forward(logits.data_ptr<T>() + at, matrices, out.data_ptr<T>() + at);
+                });
     ctx->save_for_backward({logits});
     ctx->saved_data["iterations"] = iterations;
     ctx->saved_data["eps"] = eps;
@@ -133,9 +178,9 @@ class SinkhornFunction : public torch::autograd::Function<SinkhornFunction> {
     at::Tensor grad = at::empty_like(logits);
     at::Tensor out = at::empty_like(logits);
     ForMatrices(logits, ctx->saved_data["iterations"].toInt(), ctx->saved_data["eps"].toDouble(),
-                [&]<typename T>(Trace<T>& trace, int64_t at) {
-                  trace.Forward(logits.data_ptr<T>() + at, out.data_ptr<T>() + at);
-                  trace.Backward(out_grad.data_ptr<T>() + at, grad.data_ptr<T>() + at);
+                [&]<typename T>(Trace<T>& trace, int64_t at, int64_t matrices) {
+                  trace.Forward(logits.data_ptr<T>() + at, matrices, out.data_ptr<T>() + at);
+                  trace.Backward(out_grad.data_ptr<T>() + at, matrices, grad.data_ptr<T>() + at);
                 });
     return {grad, at::Tensor(), at::Tensor()};
   }
