@@ -63,16 +63,14 @@ class WindowBlocks {
     return at::constant_pad_nd(x, pad);
   }
 
-  // Query i of a block stands at key i + window of its 2 * window. It sees the last `reach` up to
+  // Query i of a block stands at key i + window of its 2 * window. It sees the last `window` up to
   // there, of those that exist.
   at::Tensor Bias() const {
     const at::Tensor i = at::arange(options_.window).view({1, -1, 1, 1});
     const at::Tensor j = at::arange(2 * options_.window).view({1, 1, 1, -1});
     const at::Tensor block = at::arange(blocks_).view({-1, 1, 1, 1});
     const at::Tensor key = options_.first_token + (block - 1) * options_.window + j;
-    return BiasOf((j > i + options_.window - options_.reach) & (j <= i + options_.window) &
-                  (key >= 0))
-        .flatten(0, 1);
+    return BiasOf((j > i) & (j <= i + options_.window) & (key >= 0)).flatten(0, 1);
   }
 
   const AttendOptions& options_;

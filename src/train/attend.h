@@ -13,7 +13,6 @@ struct AttendOptions {
   int64_t first_token = 0;  ///< position of the first query in its sequence
   int64_t window = 128;     ///< tokens, a query's own included; divides first_token
   VisibleRows rows{};       ///< compressed ones
-  int64_t reach = 128;      ///< so many tokens of the window are seen, the last ones; 1 to window
 };
 
 struct AttendInputs {

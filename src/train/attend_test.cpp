@@ -2,15 +2,17 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "train/indexer.h"
 #include "train/selected_rows.h"
 
 namespace fathom::train {
 namespace {
 
-// A part of a window gives what a window of that size does.
-TEST(AttendTest, SeesAsFarAsItReaches) {
-  constexpr int64_t kTokens = 21, kWindow = 8, kReach = 4, kDim = 16;
+// In blocks or by a mask over all pairs of tokens: each sees itself and those before it in reach.
+TEST(AttendTest, SeesItsWindow) {
+  constexpr int64_t kTokens = 21, kWindow = 8, kDim = 16;
   at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(1);
   const auto random = [&](at::IntArrayRef shape) { return at::normal(0, 1, shape, generator); };
   const at::Tensor rows = random({2, kTokens, kDim});
@@ -19,11 +21,15 @@ TEST(AttendTest, SeesAsFarAsItReaches) {
                            .window = at::constant_pad_nd(rows, {0, 0, kWindow, 0}),
                            .rows = {},
                            .selected = {}};
-  AttendInputs small = in;
-  small.window = at::constant_pad_nd(rows, {0, 0, kReach, 0});
-  const at::Tensor expected = Attend(small, {.window = kReach, .reach = kReach});
-  EXPECT_TRUE(at::allclose(Attend(in, {.window = kWindow, .reach = kReach}), expected, 1e-4, 1e-5));
-  EXPECT_FALSE(at::allclose(Attend(in, {.window = kWindow, .reach = kWindow}), expected, 0.1));
+  const at::Tensor query = at::arange(kTokens).view({-1, 1, 1});
+  const at::Tensor key = at::arange(kTokens).view({1, 1, -1});
+  const at::Tensor hidden = (key > query) | (key <= query - kWindow);
+  const at::Tensor logits =
+      at::einsum("bthd,bsd->bths", {in.queries, rows}).masked_fill(hidden, -INFINITY);
+  const at::Tensor sinks = in.sinks.view({1, 1, -1, 1}).expand({2, kTokens, 3, 1});
+  const at::Tensor weights = at::cat({logits, sinks}, -1).softmax(-1).slice(-1, 0, kTokens);
+  EXPECT_TRUE(at::allclose(Attend(in, {.window = kWindow}),
+                           at::einsum("bths,bsd->bthd", {weights, rows}), 1e-4, 1e-5));
 }
 
 // A crowd is rows like any other to the tokens behind it, and nothing to those before it.
@@ -37,7 +43,7 @@ TEST(AttendTest, SeesTheCrowdFromItsTokenOn) {
                      .window = random({1, kWindow + kTokens, kDim}),
                      .rows = random({1, kRows, kDim}),
                      .selected = {}};
-  const AttendOptions options = {.window = kWindow, .rows = visible, .reach = kWindow};
+  const AttendOptions options = {.window = kWindow, .rows = visible};
   const at::Tensor all = Attend(in, options);
   in.selected = at::full({1, kTokens, kRows}, -1, at::kLong);
   for (int64_t token = 0; token < kTokens; ++token) {

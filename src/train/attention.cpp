@@ -55,8 +55,14 @@ Attention::Attention(const ParameterTable& table, const model::LayerPlan& plan,
   if (plan.attention == model::AttentionKind::kCsa) indexer_.emplace(table, plan, weights.indexer);
 }
 
+int64_t Attention::WindowOf(const PassOptions& options) const {
+  const int64_t window = config_.sliding_window;
+  return options.window > 0 ? std::min(options.window, window) : window;
+}
+
 Attention::Projected Attention::Project(const at::Tensor& x, const Rotation& rotation,
-                                        const Rounding& rounding) const {
+                                        const PassOptions& options) const {
+  const Rounding& rounding = options.rounding;
   const double eps = config_.rms_norm_eps;
   const at::Tensor latent = RmsNorm(wq_a_.Apply(x, rounding), q_norm_, eps);
   const at::Tensor queries =
@@ -66,7 +72,7 @@ Attention::Projected Attention::Project(const at::Tensor& x, const Rotation& rot
                 std::sqrt(static_cast<double>(config_.head_dim));
   at::Tensor window = Rotate(RmsNorm(wkv_.Apply(x, rounding), kv_norm_, eps), rotation);
   if (rounding.cache) window = RoundRow(window, config_.qk_rope_head_dim);
-  out.window = at::constant_pad_nd(window, {0, 0, config_.sliding_window, 0});
+  out.window = at::constant_pad_nd(window, {0, 0, WindowOf(options), 0});
   if (compressor_) out.rows = compressor_->Forward(x, rotation, rounding);
   if (indexer_) out.index = indexer_->Forward(x, latent, rotation, rounding);
   return out;
@@ -93,9 +99,10 @@ VisibleRows Attention::JoinCrowd(Projected& all, Pass& pass) const {
 
 at::Tensor Attention::AttendPiece(const Projected& all, const VisibleRows& visible, int64_t begin,
                                   int64_t end, Pass& pass) const {
+  const int64_t window = WindowOf(pass.options);
   AttendInputs in = {.queries = all.queries.slice(1, begin, end),
                      .sinks = sinks_,
-                     .window = all.window.slice(1, begin, end + config_.sliding_window),
+                     .window = all.window.slice(1, begin, end + window),
                      .rows = {},
                      .selected = {}};
   if (all.rows.defined()) in.rows = all.rows.slice(1, 0, visible.Count(end));
@@ -103,17 +110,14 @@ at::Tensor Attention::AttendPiece(const Projected& all, const VisibleRows& visib
     in.selected = PickRows(*all.index, begin, end, visible, config_.index_topk);
   if (all.index && pass.options.with_losses && in.rows.size(1) > 0) {
     const int64_t every = pass.options.dense_every;
-    const bool dense =
-        every > 0 && (begin / PieceTokens(config_.sliding_window) + pass.options.turn) % every == 0;
+    const bool dense = every > 0 && (begin / PieceTokens(window) + pass.options.turn) % every == 0;
     IndexVectors index = all.index->Tokens(begin, end);
     index.keys = index.keys.slice(1, 0, in.rows.size(1));
     pass.indexer_losses.back() = pass.indexer_losses.back() +
                                  IndexerLoss({in.queries.detach(), in.rows.detach(), index,
                                               dense ? at::Tensor() : in.selected, begin, visible});
   }
-  const int64_t window = config_.sliding_window;
-  const int64_t reach = pass.options.window > 0 ? std::min(pass.options.window, window) : window;
-  const AttendOptions options = {begin, window, visible, reach};
+  const AttendOptions options = {begin, window, visible};
   const bool is_whole = begin == 0 && end == all.queries.size(1);
   return is_whole ? Attend(in, options) : AttendInLittleMemory(in, options);
 }
@@ -130,12 +134,12 @@ at::Tensor Attention::ProjectOutput(const at::Tensor& heads, const Rounding& rou
 
 at::Tensor Attention::Forward(const at::Tensor& x, Pass& pass) const {
   const Rotation& rotation = compressor_ ? pass.compressed_rotation : pass.window_rotation;
-  Projected all = Project(x, rotation, pass.options.rounding);
+  Projected all = Project(x, rotation, pass.options);
   const VisibleRows visible = JoinCrowd(all, pass);
   if (indexer_ && pass.options.with_losses)
     pass.indexer_losses.push_back(at::zeros({}, x.options()));
   std::vector<at::Tensor> pieces;
-  const int64_t size = PieceTokens(config_.sliding_window);
+  const int64_t size = PieceTokens(WindowOf(pass.options));
   for (int64_t begin = 0; begin < x.size(1); begin += size)
     pieces.push_back(AttendPiece(all, visible, begin, std::min(begin + size, x.size(1)), pass));
   const at::Tensor heads = pieces.size() == 1 ? pieces.front() : at::cat(pieces, 1);

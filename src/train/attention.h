@@ -34,7 +34,10 @@ class Attention {
 
   // Puts the crowd's rows among those of the sequence.
   VisibleRows JoinCrowd(Projected& all, Pass& pass) const;
-  Projected Project(const at::Tensor& x, const Rotation& rotation, const Rounding& rounding) const;
+  // The tokens of the window that a pass sees.
+  int64_t WindowOf(const PassOptions& options) const;
+  Projected Project(const at::Tensor& x, const Rotation& rotation,
+                    const PassOptions& options) const;
   at::Tensor AttendPiece(const Projected& all, const VisibleRows& visible, int64_t begin,
                          int64_t end, Pass& pass) const;
   at::Tensor ProjectOutput(const at::Tensor& heads, const Rounding& rounding) const;
