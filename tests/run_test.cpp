@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/file.h"
+#include "base/temporary_folder_testing.h"
 #include "talk.h"
 
 namespace fathom::tests {
@@ -45,7 +46,7 @@ TEST(RunTest, AnswersFromTheSystemMessageAndTellsWhatItTook) {
 }
 
 TEST(RunTest, TheTextMayComeFromAFileOrStandardInput) {
-  const ScratchFolder folder;
+  const base::TemporaryFolder folder;
   const std::string question = "Code of saddle thorn?\n";
   auto file = base::OutputFile::Create(folder / "question.txt");
   ASSERT_TRUE(file.ok() && file->Write(question).ok() && file->Close().ok());
@@ -122,7 +123,7 @@ TEST(RunTest, MarksReasoningOnAPipeAndSeparatesItInJson) {
 }
 
 TEST(RunTest, ARawPromptIsTakenAsItIs) {
-  const ScratchFolder folder;
+  const base::TemporaryFolder folder;
   const Json messages = {{{"role", "system"}, {"content", Document()}},
                          {{"role", "user"}, {"content", "Code of saddle thorn?"}}};
   const Outcome encoded =
@@ -240,7 +241,7 @@ TEST(ChatTest, CommandsChangeWhatComesNext) {
 }
 
 TEST(ChatTest, WhatIsSavedIsWhatEncodeReads) {
-  const ScratchFolder folder;
+  const base::TemporaryFolder folder;
   const std::string saved = folder / "chat.json";
   const Outcome chat =
       RunProgram(WithModel("chat") + Arguments{"--temp", "0", "--system", Document()},
@@ -280,7 +281,7 @@ TEST(ChatTest, AnErrorEndsAScript) {
 }
 
 TEST(ChatTest, OnATerminalCtrlCClearsTheLineOrStopsTheAnswer) {
-  const ScratchFolder home;
+  const base::TemporaryFolder home;
   TerminalProgram chat(
       WithModel("chat") + kEndless + Arguments{"--temp", "0", "--system", Document()},
       {"TERM=xterm", "XDG_STATE_HOME=" + home.path()});
@@ -311,7 +312,7 @@ TEST(ChatTest, OnATerminalCtrlCClearsTheLineOrStopsTheAnswer) {
 }
 
 TEST(ChatTest, ATerminalShowsReasoningDimmedAndLinesContinued) {
-  const ScratchFolder home;
+  const base::TemporaryFolder home;
   TerminalProgram chat(WithModel("chat") + Arguments{"--temp", "0", "-n", "12", "--think", "high"},
                        {"TERM=xterm", "NO_COLOR=", "HOME=/dev/null", "XDG_STATE_HOME="});
   chat.Await("> ");

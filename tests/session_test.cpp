@@ -7,7 +7,6 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <random>
@@ -16,6 +15,7 @@
 
 #include "base/file.h"
 #include "base/file_faults_testing.h"
+#include "base/temporary_folder_testing.h"
 #include "checkpoint/test_files.h"
 #include "engine/engine.h"
 #include "engine/sequence.h"
@@ -93,13 +93,6 @@ std::vector<int32_t> Join(std::vector<int32_t> left, const std::vector<int32_t>&
 // Tests with a folder of their own.
 class SessionTest : public testing::TestWithParam<const char*> {
  protected:
-  SessionTest() {
-    std::string pattern = testing::TempDir() + "/fathom-session-XXXXXX";
-    folder_ = ::mkdtemp(pattern.data());
-    path_ = folder_ + "/session";
-  }
-  ~SessionTest() override { fs::remove_all(folder_); }
-
   void Save(engine::Engine& engine, const engine::Sequence& sequence,
             const std::string& note = {}) const {
     std::string error;
@@ -120,13 +113,13 @@ class SessionTest : public testing::TestWithParam<const char*> {
   }
   std::vector<std::string> Names() const {
     std::vector<std::string> names;
-    for (const auto& entry : fs::directory_iterator(folder_))
+    for (const auto& entry : fs::directory_iterator(folder_.path()))
       names.push_back(entry.path().filename());
     return names;
   }
 
-  std::string folder_;
-  std::string path_;
+  const base::TemporaryFolder folder_;
+  const std::string path_ = folder_ / "session";
 };
 
 // Lengths around the borders of blocks, tiles, pages and windows. An answer of six tokens has five
@@ -235,7 +228,7 @@ TEST_F(TornSession, ACrashWhileWritingLeavesTheOldSession) {
     EXPECT_FALSE(WriteNew(crash).ok());
     ASSERT_EQ(Load(*engine_).sequence->tokens, old_->tokens) << border;
     for (const std::string& name : Names())
-      if (name != "session") fs::remove(folder_ + "/" + name);
+      if (name != "session") fs::remove(folder_ / name);
   }
 }
 
@@ -251,7 +244,7 @@ TEST_F(TornSession, ACrashAtAnyCallLeavesOneOfTheTwo) {
     EXPECT_EQ(Load(*engine_).sequence->tokens, is_new ? new_->tokens : old_->tokens);
     EXPECT_TRUE(is_new || !was_new) << "once renamed, always renamed";
     for (const std::string& name : Names())
-      if (name != "session") fs::remove(folder_ + "/" + name);
+      if (name != "session") fs::remove(folder_ / name);
     if (!crash.struck()) break;
   }
   EXPECT_TRUE(is_new);
@@ -306,8 +299,8 @@ TEST_F(TornSession, SaysWhyAFileIsRefused) {
   std::string error;
   EXPECT_FALSE(engine_->SaveSession(*old_, "", path_, &error));
   EXPECT_EQ(error, path_ + ": not a regular file");
-  EXPECT_FALSE(engine_->SaveSession(*old_, "", folder_ + "/no/such", &error));
-  EXPECT_EQ(error, folder_ + "/no/such: cannot create: No such file or directory");
+  EXPECT_FALSE(engine_->SaveSession(*old_, "", folder_ / "no/such", &error));
+  EXPECT_EQ(error, folder_ / "no/such: cannot create: No such file or directory");
 }
 
 TEST_F(TornSession, OnlyTheUserMayReadIt) {

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/file.h"
+#include "base/temporary_folder_testing.h"
 #include "program_checks.h"
 
 namespace fathom::tests {
@@ -52,7 +53,8 @@ TEST(ShippedModel, TellsWhatItFoundEvenIfAFileCannotBeWritten) {
 }
 
 TEST(ShippedModel, WritesItsMistakesDown) {
-  const std::string file = testing::TempDir() + "/mistakes.jsonl";
+  const base::TemporaryFolder folder;
+  const std::string file = folder / "mistakes.jsonl";
   const Json rows = Examine({"tools", "--turns", "10", "--seed", "5", "--mistakes", file});
   const std::string lines = base::ReadFile(file).value();
   const double wrong = 1 - ShareOf(rows, "right_answer");

@@ -2,11 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <filesystem>
 #include <sstream>
 
-#include "base/check.h"
 #include "base/file.h"
 
 namespace fathom::tests {
@@ -45,13 +42,5 @@ Arguments Ask() {
   return WithModel("run") +
          Arguments{"--system", Document(), "-p", "Code of saddle thorn?", "--temp", "0"};
 }
-
-ScratchFolder::ScratchFolder() {
-  std::string pattern = ::testing::TempDir() + "/fathom-run-XXXXXX";
-  FATHOM_CHECK(::mkdtemp(pattern.data()) != nullptr);
-  path_ = pattern;
-}
-
-ScratchFolder::~ScratchFolder() { std::filesystem::remove_all(path_); }
 
 }  // namespace fathom::tests

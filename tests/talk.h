@@ -32,19 +32,4 @@ Arguments Ask();
 /// Once a token is drawn, none is as likely as the same again: an answer without end.
 extern const Arguments kEndless;
 
-/// A folder of a test's own.
-class ScratchFolder {
- public:
-  ScratchFolder();
-  ScratchFolder(const ScratchFolder&) = delete;
-  ScratchFolder& operator=(const ScratchFolder&) = delete;
-  ~ScratchFolder();
-
-  std::string operator/(const std::string& name) const { return path_ + "/" + name; }
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
-
 }  // namespace fathom::tests

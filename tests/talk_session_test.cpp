@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "base/temporary_folder_testing.h"
 #include "talk.h"
 
 namespace fathom::tests {
@@ -48,7 +49,7 @@ class TalkSession : public testing::Test {
     return names;
   }
 
-  const ScratchFolder folder_;
+  const base::TemporaryFolder folder_;
   const std::string path_ = folder_ / "talk.session";
 };
 

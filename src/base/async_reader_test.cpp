@@ -16,6 +16,7 @@
 #include "base/file.h"
 #include "base/open_file.h"
 #include "base/sandbox_testing.h"
+#include "base/temporary_folder_testing.h"
 
 namespace fathom::base {
 namespace {
@@ -26,18 +27,17 @@ std::byte ByteAt(uint64_t offset) { return static_cast<std::byte>(offset * 7 + (
 
 class NumberedFile {
  public:
-  explicit NumberedFile(const std::string& name)
-      : path_(testing::TempDir() + "/fathom_" + name + std::to_string(::getpid())) {
+  NumberedFile() {
     std::vector<std::byte> bytes(kFileBytes);
     for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = ByteAt(i);
     auto out = OutputFile::Create(path_);
     FATHOM_CHECK(out.ok() && out->Write(bytes).ok() && out->Close().ok());
   }
-  ~NumberedFile() { std::filesystem::remove(path_); }
   const std::string& path() const { return path_; }
 
  private:
-  std::string path_;
+  const TemporaryFolder folder_;
+  const std::string path_ = folder_ / "numbers";
 };
 
 // Memory on block borders, as reads past the page cache need it.
@@ -78,7 +78,7 @@ class AsyncReaderTest : public testing::TestWithParam<Kind> {
     return GetParam() == Kind::kRing ? MakeAsyncReader() : MakeThreadReader();
   }
 
-  NumberedFile file_{"async_reader"};
+  NumberedFile file_;
   std::unique_ptr<AsyncReader> reader_ = Make();
 };
 
@@ -180,7 +180,7 @@ TEST(MakeAsyncReader, UsesThreadsWhereRingsAreForbidden) {
 // What a stubborn disk does: every call reads an odd number of bytes at most, and every second one
 // is interrupted.
 TEST(ThreadReader, GoesOnAfterShortAndInterruptedReads) {
-  NumberedFile numbered("stubborn");
+  const NumberedFile numbered;
   const auto file = OpenFile::Open(numbered.path());
   ASSERT_TRUE(file.ok());
   std::atomic<int> calls{0};
@@ -251,7 +251,7 @@ TEST(ReadProgress, IsDoneWhenWhatIsNeededIsThere) {
 // ---- Files
 
 TEST(OpenFile, ReadsAnywhereAndNamesItsEnd) {
-  NumberedFile numbered("open_file");
+  const NumberedFile numbered;
   const auto file = OpenFile::Open(numbered.path());
   ASSERT_TRUE(file.ok());
   EXPECT_EQ(file->size(), kFileBytes);
@@ -267,7 +267,7 @@ TEST(OpenFile, ReadsAnywhereAndNamesItsEnd) {
 }
 
 TEST(OpenFile, ReadsThroughThePageCacheWhereNothingElseIsAllowed) {
-  NumberedFile numbered("no_direct");
+  const NumberedFile numbered;
   const auto file = OpenFile::Open(numbered.path());
   ASSERT_TRUE(file.ok());
   RunInSandbox({.direct = false}, [&] {
@@ -282,7 +282,7 @@ TEST(OpenFile, ReadsThroughThePageCacheWhereNothingElseIsAllowed) {
 
 // Whoever replaces a checkpoint under a running program does not mix two of them.
 TEST(OpenFile, OpensTheSameFileOnceMoreAndNotItsName) {
-  NumberedFile numbered("replaced");
+  const NumberedFile numbered;
   const auto file = OpenFile::Open(numbered.path());
   ASSERT_TRUE(file.ok());
   std::filesystem::remove(numbered.path());

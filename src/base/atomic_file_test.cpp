@@ -5,13 +5,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 
 #include "base/digest.h"
 #include "base/file.h"
 #include "base/file_faults_testing.h"
+#include "base/temporary_folder_testing.h"
 
 namespace fathom::base {
 namespace {
@@ -24,17 +24,11 @@ using testing::StartsWith;
 // A folder of the test's own with one file, "old".
 class AtomicFileTest : public testing::Test {
  protected:
-  AtomicFileTest() {
-    std::string pattern = testing::TempDir() + "/fathom-atomic-XXXXXX";
-    folder_ = ::mkdtemp(pattern.data());
-    path_ = folder_ + "/file";
-    EXPECT_TRUE(ReplaceFile(path_, "old").ok());
-  }
-  ~AtomicFileTest() override { fs::remove_all(folder_); }
+  AtomicFileTest() { EXPECT_TRUE(ReplaceFile(path_, "old").ok()); }
 
   std::vector<std::string> Names() const {
     std::vector<std::string> names;
-    for (const auto& entry : fs::directory_iterator(folder_))
+    for (const auto& entry : fs::directory_iterator(folder_.path()))
       names.push_back(entry.path().filename());
     return names;
   }
@@ -44,8 +38,8 @@ class AtomicFileTest : public testing::Test {
     return info.st_mode & 0777;
   }
 
-  std::string folder_;
-  std::string path_;
+  const TemporaryFolder folder_;
+  const std::string path_ = folder_ / "file";
 };
 
 TEST_F(AtomicFileTest, ReplacesAtTheCommit) {
@@ -82,20 +76,21 @@ TEST_F(AtomicFileTest, TwoWritersDoNotMixAndTheLastOneWins) {
 
 TEST_F(AtomicFileTest, KeepsPermissionsAndFollowsLinks) {
   ASSERT_EQ(::chmod(path_.c_str(), 0600), 0);
-  const std::string link = folder_ + "/link";
+  const std::string link = folder_ / "link";
   fs::create_symlink("file", link);
   ASSERT_TRUE(ReplaceFile(link, "through the link").ok());
   EXPECT_TRUE(fs::is_symlink(link));
   EXPECT_EQ(*ReadFile(path_), "through the link");
   EXPECT_EQ(ModeOf(path_), 0600U);
 
-  ASSERT_TRUE(ReplaceFile(folder_ + "/private", "x", {.mode = 0600}).ok());
-  EXPECT_EQ(ModeOf(folder_ + "/private"), 0600U);
+  ASSERT_TRUE(ReplaceFile(folder_ / "private", "x", {.mode = 0600}).ok());
+  EXPECT_EQ(ModeOf(folder_ / "private"), 0600U);
 }
 
 TEST_F(AtomicFileTest, RefusesWhatIsNoFile) {
   EXPECT_EQ(ReplaceFile("/dev/null", "x").error().message, "/dev/null: not a regular file");
-  EXPECT_EQ(ReplaceFile(folder_, "x").error().message, folder_ + ": not a regular file");
+  EXPECT_EQ(ReplaceFile(folder_.path(), "x").error().message,
+            folder_.path() + ": not a regular file");
   EXPECT_EQ(ReplaceFile("/no/such/folder/file", "x").error().message,
             "/no/such/folder/file: cannot create: No such file or directory");
 }
@@ -140,7 +135,7 @@ TEST_F(AtomicFileTest, ACrashLeavesTheOldFileOrTheWholeNewOne) {
     ASSERT_TRUE(ReplaceFile(path_, "next").ok());
     EXPECT_EQ(*ReadFile(path_), "next");
     for (const std::string& name : Names())
-      if (name != "file") fs::remove(folder_ + "/" + name);
+      if (name != "file") fs::remove(folder_ / name);
   }
 }
 

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "base/file.h"
+#include "base/temporary_folder_testing.h"
 
 namespace fathom::base {
 namespace {
@@ -14,10 +15,8 @@ namespace {
 class AvailableMemoryTest : public testing::Test {
  protected:
   void SetUp() override {
-    std::filesystem::remove_all(root_);
     Write("/proc/meminfo", "MemTotal:  9000 kB\nMemFree:  10 kB\nMemAvailable:  5000 kB\n");
   }
-  void TearDown() override { std::filesystem::remove_all(root_); }
 
   void Write(const std::string& path, const std::string& text) {
     std::filesystem::create_directories(std::filesystem::path(root_ + path).parent_path());
@@ -27,8 +26,8 @@ class AvailableMemoryTest : public testing::Test {
     ASSERT_TRUE(file->Close().ok());
   }
 
-  const std::string root_ =
-      testing::TempDir() + testing::UnitTest::GetInstance()->current_test_info()->name();
+  const TemporaryFolder folder_;
+  const std::string root_ = folder_.path();
 };
 
 TEST_F(AvailableMemoryTest, WithoutGroupsIsWhatTheSystemHas) {

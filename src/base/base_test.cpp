@@ -9,12 +9,11 @@
 
 #include "base/cores.h"
 #include "base/file.h"
+#include "base/temporary_folder_testing.h"
 #include "base/thread_pool.h"
 
 namespace fathom::base {
 namespace {
-
-std::string TempPath(const std::string& name) { return testing::TempDir() + "/" + name; }
 
 Result<int> Half(int x) {
   if (x % 2 != 0) return MakeError("{} is odd", x);
@@ -33,7 +32,8 @@ TEST(Result, CarriesTheFirstError) {
 }
 
 TEST(File, WritesAndReadsBack) {
-  const std::string path = TempPath("fathom_file_test");
+  const TemporaryFolder folder;
+  const std::string path = folder / "file";
   auto out = OutputFile::Create(path);
   ASSERT_TRUE(out.ok());
   ASSERT_TRUE(out->Write("some ").ok());
@@ -43,11 +43,11 @@ TEST(File, WritesAndReadsBack) {
   auto mapped = MappedFile::Open(path);
   ASSERT_TRUE(mapped.ok());
   EXPECT_EQ(mapped->bytes().size(), 10u);
-  std::filesystem::remove(path);
 }
 
 TEST(File, AnUnfinishedFileIsRemoved) {
-  const std::string path = TempPath("fathom_unfinished");
+  const TemporaryFolder folder;
+  const std::string path = folder / "unfinished";
   {
     auto out = OutputFile::Create(path);
     ASSERT_TRUE(out.ok());

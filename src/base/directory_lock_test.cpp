@@ -7,12 +7,14 @@
 #include <optional>
 #include <string>
 
+#include "base/temporary_folder_testing.h"
+
 namespace fathom::base {
 namespace {
 
 TEST(DirectoryLock, OneAtATime) {
-  std::string pattern = testing::TempDir() + "/fathom-lock-XXXXXX";
-  const std::string folder = ::mkdtemp(pattern.data());
+  const TemporaryFolder temporary;
+  const std::string& folder = temporary.path();
   {
     auto first = DirectoryLock::Take(folder);
     ASSERT_TRUE(first.ok()) << first.error().message;

@@ -1,38 +1,20 @@
-// What the tests of this room share: folders that clean up, and files written byte by byte.
+// What the tests of this room share: files written byte by byte.
 #pragma once
-
-#include <unistd.h>
 
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
-#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <span>
 #include <string>
 #include <string_view>
 
+#include "base/temporary_folder_testing.h"
+
 namespace fathom::checkpoint {
 
-/// A new empty folder, removed with all it holds.
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "fathom-XXXXXX").string();
-    if (::mkdtemp(pattern.data()) == nullptr) std::abort();
-    path_ = pattern;
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  ~TemporaryFolder() { std::filesystem::remove_all(path_); }
-
-  const std::string& path() const { return path_; }
-  std::string operator/(std::string_view name) const { return path_ + "/" + std::string(name); }
-
- private:
-  std::string path_;
-};
+using base::TemporaryFolder;
 
 inline void WriteBytes(const std::string& path, std::string_view bytes) {
   std::ofstream file(path, std::ios::binary);

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "base/temporary_folder_testing.h"
 #include "cli/option.h"
 
 namespace fathom::cli {
@@ -42,7 +43,8 @@ Outcome Read(const std::vector<std::string>& arguments, const std::string& toml)
   AddEnvironment(app);
   std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
   app.parse(reversed);
-  const std::string path = testing::TempDir() + "settings_file_test.toml";
+  const base::TemporaryFolder folder;
+  const std::string path = folder / "settings_file_test.toml";
   std::ofstream(path) << toml;
   const base::Status status = ApplySettingsFile(path, app);
   if (!status.ok()) outcome.error = status.error().message;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/file.h"
+#include "base/temporary_folder_testing.h"
 #include "engine/driver_testing.h"
 
 namespace fathom::engine {
@@ -22,15 +23,9 @@ using testing::IsEmpty;
 
 class DiskTier : public testing::Test {
  protected:
-  DiskTier() {
-    std::string pattern = testing::TempDir() + "/fathom-disk-XXXXXX";
-    folder_ = ::mkdtemp(pattern.data());
-  }
-  ~DiskTier() override { fs::remove_all(folder_); }
-
   EngineOptions Options(const std::string& name = "kv") {
     return {.kv_memory = kMuch,
-            .kv_directory = folder_ + "/" + name,
+            .kv_directory = folder_ / name,
             .on_log = [this](std::string_view line) { log_.emplace_back(line); }};
   }
 
@@ -59,12 +54,12 @@ class DiskTier : public testing::Test {
 
   std::vector<fs::path> Files(const std::string& name = "kv") const {
     std::vector<fs::path> files;
-    for (const auto& entry : fs::recursive_directory_iterator(folder_ + "/" + name))
+    for (const auto& entry : fs::recursive_directory_iterator(folder_ / name))
       if (entry.path().extension() == ".prefix") files.push_back(entry.path());
     return files;
   }
 
-  std::string folder_;
+  const base::TemporaryFolder folder_;
   std::vector<std::string> log_;
 };
 
@@ -99,7 +94,7 @@ TEST_F(DiskTier, AKilledProcessLosesAHundredthAtMost) {
     const int64_t now = driver.engine().statistics().disk_bytes_written;
     if (now != std::exchange(written, now)) quiet = 0;
   }
-  fs::copy(folder_ + "/kv", folder_ + "/copy", fs::copy_options::recursive);
+  fs::copy(folder_ / "kv", folder_ / "copy", fs::copy_options::recursive);
   Driver next(Options("copy"));
   EXPECT_GE(GoOn(next, conversation), (std::ssize(conversation) - 51) * 99 / 100);
   EXPECT_THAT(log_, IsEmpty());
@@ -165,11 +160,11 @@ TEST_F(DiskTier, CheckpointsDoNotMeet) {
 TEST_F(DiskTier, SaysWhatIsWrongWithTheDirectory) {
   EXPECT_EQ(Engine::Open(kNano, {.kv_directory = "/x"}).error,
             "kv_directory: nothing is kept without kv_memory");
-  std::ofstream(folder_ + "/file") << "";
+  std::ofstream(folder_ / "file") << "";
   EXPECT_THAT(
-      Engine::Open(kNano, {.context = 2000, .kv_memory = kMuch, .kv_directory = folder_ + "/file"})
+      Engine::Open(kNano, {.context = 2000, .kv_memory = kMuch, .kv_directory = folder_ / "file"})
           .error,
-      HasSubstr(folder_ + "/file"));
+      HasSubstr(folder_ / "file"));
   const Driver first(Options());
   EngineOptions options = Options();
   options.context = 2000;

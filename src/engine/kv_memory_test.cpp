@@ -3,20 +3,17 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
-#include <filesystem>
 #include <future>
 #include <memory>
-#include <string>
 #include <thread>
 #include <vector>
 
 #include "base/file_faults_testing.h"
+#include "base/temporary_folder_testing.h"
 #include "kv/sample_testing.h"
 
 namespace fathom::engine {
 namespace {
-
-namespace fs = std::filesystem;
 
 // A disk that takes nothing until it is released.
 class StuckDisk : public base::FaultyOperations {
@@ -36,22 +33,15 @@ class StuckDisk : public base::FaultyOperations {
 
 class KvMemoryTest : public testing::Test {
  protected:
-  KvMemoryTest() {
-    std::string pattern = testing::TempDir() + "/fathom-memory-XXXXXX";
-    folder_ = ::mkdtemp(pattern.data());
-  }
-  ~KvMemoryTest() override {
-    memory_.reset();
-    fs::remove_all(folder_);
-  }
-
   void Open(int64_t limit_bytes) {
     auto meter = std::make_shared<kv::MemoryMeter>();
     memory_ = std::make_unique<KvMemory>(limit_bytes, meter, kv::EmptyCache(3, meter),
                                          EngineObserver::Nobody());
-    auto files = kv::PrefixFiles::Open(
-        {.directory = folder_, .limit_bytes = 1 << 30, .model = kv::kModel, .operations = &disk_},
-        kv::EmptyCache());
+    auto files = kv::PrefixFiles::Open({.directory = folder_.path(),
+                                        .limit_bytes = 1 << 30,
+                                        .model = kv::kModel,
+                                        .operations = &disk_},
+                                       kv::EmptyCache());
     memory_->UseFiles(std::move(files).value());
   }
 
@@ -73,7 +63,7 @@ class KvMemoryTest : public testing::Test {
     later.join();
   }
 
-  std::string folder_;
+  const base::TemporaryFolder folder_;
   StuckDisk disk_;
   std::unique_ptr<KvMemory> memory_;
 };

@@ -14,6 +14,7 @@
 
 #include "base/file.h"
 #include "base/file_faults_testing.h"
+#include "base/temporary_folder_testing.h"
 #include "kv/sample_testing.h"
 #include "kv/session_testing.h"
 
@@ -29,17 +30,8 @@ using Tokens = std::vector<int32_t>;
 
 class PrefixFilesTest : public testing::Test {
  protected:
-  PrefixFilesTest() {
-    std::string pattern = testing::TempDir() + "/fathom-prefixes-XXXXXX";
-    folder_ = ::mkdtemp(pattern.data());
-  }
-  ~PrefixFilesTest() override {
-    files_.reset();
-    fs::remove_all(folder_);
-  }
-
   base::Result<std::unique_ptr<PrefixFiles>> TryOpen(const SessionModel& model = kModel) {
-    return PrefixFiles::Open({.directory = folder_,
+    return PrefixFiles::Open({.directory = folder_.path(),
                               .limit_bytes = limit_,
                               .model = model,
                               .log = [this](std::string_view line) { log_.emplace_back(line); },
@@ -101,14 +93,14 @@ class PrefixFilesTest : public testing::Test {
   // All files, in the order in which they were written: their times may be equal.
   std::vector<std::string> Names() {
     std::set<std::string> present;
-    for (const auto& entry : fs::directory_iterator(folder_))
+    for (const auto& entry : fs::directory_iterator(folder_.path()))
       if (entry.path().filename() != "lock") present.insert(entry.path());
     std::erase_if(names_, [&](const std::string& name) { return present.erase(name) == 0; });
     names_.insert(names_.end(), present.begin(), present.end());
     return names_;
   }
 
-  std::string folder_;
+  const base::TemporaryFolder folder_;
   int64_t limit_ = int64_t{1} << 30;
   std::function<int64_t(int64_t)> await_written_;
   base::FileOperations* operations_ = &base::FileOperations::System();
@@ -241,15 +233,15 @@ TEST_F(PrefixFilesTest, OpeningSortsOutWhatDoesNotBelong) {
   const auto names = Names();
   ASSERT_EQ(names.size(), 4u);
   fs::resize_file(names[1], fs::file_size(names[1]) - 1);  // and what goes on from it
-  fs::rename(names[3], folder_ + "/00.prefix");
-  std::ofstream(folder_ + "/none.prefix") << "something";
-  std::ofstream(folder_ + "/aa.prefix.partial-17-0") << "a process that was killed";
-  std::ofstream(folder_ + "/notes.txt") << "somebody's";
+  fs::rename(names[3], folder_ / "00.prefix");
+  std::ofstream(folder_ / "none.prefix") << "something";
+  std::ofstream(folder_ / "aa.prefix.partial-17-0") << "a process that was killed";
+  std::ofstream(folder_ / "notes.txt") << "somebody's";
   Reopen();
   EXPECT_EQ(files_->FindLength(sample.tokens), 300);
   EXPECT_EQ(files_->FindLength(other.tokens), 0);
   EXPECT_EQ(files_->statistics().files, 1);
-  EXPECT_THAT(Names(), testing::UnorderedElementsAre(names[0], folder_ + "/notes.txt"));
+  EXPECT_THAT(Names(), testing::UnorderedElementsAre(names[0], folder_ / "notes.txt"));
   EXPECT_THAT(log_, testing::UnorderedElementsAre(
                         HasSubstr("when it was written; deleted"), HasSubstr("is missing; deleted"),
                         HasSubstr("its name is not"), HasSubstr("not a session file")));
@@ -264,12 +256,12 @@ TEST_F(PrefixFilesTest, OpeningSortsOutWhatDoesNotBelong) {
 
 TEST_F(PrefixFilesTest, OneProcessAtATime) {
   Reopen();
-  EXPECT_EQ(TryOpen().error().message, folder_ + ": in use by another process");
+  EXPECT_EQ(TryOpen().error().message, folder_.path() + ": in use by another process");
   files_.reset();
-  fs::permissions(folder_, fs::perms::none);
-  fs::remove_all(folder_);
-  std::ofstream(folder_) << "a file";
-  EXPECT_THAT(TryOpen().error().message, HasSubstr(folder_));
+  fs::permissions(folder_.path(), fs::perms::none);
+  fs::remove_all(folder_.path());
+  std::ofstream(folder_.path()) << "a file";
+  EXPECT_THAT(TryOpen().error().message, HasSubstr(folder_.path()));
 }
 
 TEST_F(PrefixFilesTest, AFullDiskBecomesTheLimit) {

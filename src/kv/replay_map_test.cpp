@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/file.h"
+#include "base/temporary_folder_testing.h"
 #include "kv/replay_file.h"
 
 namespace fathom::kv {
@@ -83,13 +84,6 @@ class FullDisk {
 
 class ReplayFileTest : public testing::Test {
  protected:
-  ReplayFileTest() {
-    std::string pattern = testing::TempDir() + "/fathom-replay-XXXXXX";
-    folder_ = ::mkdtemp(pattern.data());
-    path_ = folder_ + "/replay";
-  }
-  ~ReplayFileTest() override { fs::remove_all(folder_); }
-
   std::unique_ptr<ReplayFile> Open(const std::string& identity = "tokenizer",
                                    int64_t limit = 1 << 20) const {
     auto file = ReplayFile::Open({.path = path_, .identity = identity, .limit_bytes = limit});
@@ -98,16 +92,16 @@ class ReplayFileTest : public testing::Test {
   }
   static ReplayMap::Answer Numbered(int i) { return {{"call_" + std::to_string(i)}, {i, -i, 7}}; }
 
-  std::string folder_;
-  std::string path_;
+  const base::TemporaryFolder folder_;
+  std::string path_ = folder_ / "replay";
 };
 
 TEST_F(ReplayFileTest, WhatIsRememberedIsThereAtOnce) {
   const auto file = Open();
   for (int i = 0; i < 20; ++i) ASSERT_TRUE(file->Remember(Numbered(i)).ok());
-  fs::copy(path_, folder_ + "/copy");  // as a process leaves it that is killed
+  fs::copy(path_, folder_ / "copy");  // as a process leaves it that is killed
   EXPECT_EQ(fs::status(path_).permissions(), fs::perms::owner_read | fs::perms::owner_write);
-  path_ = folder_ + "/copy";
+  path_ = folder_ / "copy";
   const auto again = Open();
   EXPECT_EQ(again->map().size(), 20);
   EXPECT_EQ(again->Find(Keys{"call_7"}), (Tokens{7, -7, 7}));
@@ -150,7 +144,7 @@ TEST_F(ReplayFileTest, WhatIsForgottenLeavesTheFile) {
 }
 
 TEST_F(ReplayFileTest, SaysIfThereIsNoFile) {
-  path_ = folder_ + "/no/such";
+  path_ = folder_ / "no/such";
   EXPECT_THAT(ReplayFile::Open({.path = path_, .identity = {}}).error().message,
               HasSubstr(path_ + ": cannot create"));
 }

@@ -3,11 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <set>
 
 #include "base/file.h"
+#include "base/temporary_folder_testing.h"
 
 namespace fathom::model {
 namespace {
@@ -315,18 +315,16 @@ TEST(Config, RefusesTextThatIsNotAJsonObject) {
 }
 
 TEST(Config, LoadsFromADirectory) {
-  const std::string directory = testing::TempDir() + "/fathom_config_test";
-  ASSERT_TRUE(base::MakeDirectories(directory).ok());
-  EXPECT_THAT(LoadConfig(directory + "/absent").error().message,
+  const base::TemporaryFolder folder;
+  EXPECT_THAT(LoadConfig(folder / "absent").error().message,
               HasSubstr("/absent/config.json: cannot open"));
-  auto file = base::OutputFile::Create(directory + "/config.json");
+  auto file = base::OutputFile::Create(folder / "config.json");
   ASSERT_TRUE(file.ok());
   ASSERT_TRUE(file->Write(kSmall).ok());
   ASSERT_TRUE(file->Close().ok());
-  const auto config = LoadConfig(directory);
+  const auto config = LoadConfig(folder.path());
   ASSERT_TRUE(config.ok()) << config.error().message;
   EXPECT_EQ(config->layers.size(), 6u);
-  std::filesystem::remove_all(directory);
 }
 
 }  // namespace

@@ -3,12 +3,12 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "base/temporary_folder_testing.h"
 #include "text/prompt_encoder.h"
 #include "text/protocol_strings.h"
 
@@ -161,19 +161,16 @@ TEST_F(AnswerMemoryTest, KnowsWordsWhereTheyWereSaid) {
 }
 
 TEST_F(AnswerMemoryTest, RemembersBeyondTheProcess) {
-  const auto directory = std::filesystem::path(testing::TempDir()) / "answer_memory_test";
-  std::filesystem::remove_all(directory);
-  std::filesystem::create_directory(directory);
-  memory_ = AnswerMemory::Open(directory, tokenizer_, format_).value();
+  const base::TemporaryFolder folder;
+  memory_ = AnswerMemory::Open(folder.path(), tokenizer_, format_).value();
   const Tokens answer = Spell("hm", "so", {kCall});
   Remember(answer, "so", {"call_1"});
   memory_.reset();
-  memory_ = AnswerMemory::Open(directory, tokenizer_, format_).value();
+  memory_ = AnswerMemory::Open(folder.path(), tokenizer_, format_).value();
   Conversation tools = Continue({.tool_calls = {kCall}});
   const Tokens restored = memory_->Restore(tools, Render(tools));
   EXPECT_NE(restored, Render(tools));
   EXPECT_FALSE(AnswerMemory::Open("/no/such/directory", tokenizer_, format_).ok());
-  std::filesystem::remove_all(directory);
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "base/temporary_folder_testing.h"
 #include "server/server_testing.h"
 
 namespace fathom::server {
@@ -88,17 +89,15 @@ TEST(ServerAnswer, EndsTheReasoningAtItsBudget) {
 // Published tokenizers add <think> and the like as tokens that they do not call special.
 TEST(ServerAnswer, AddedTokensNeedNotBeCalledSpecial) {
   const std::filesystem::path bundled = std::string(FATHOM_SOURCE_DIR) + "/tests/models/recall";
-  const std::filesystem::path folder = testing::TempDir() + "added_tokens_model";
-  std::filesystem::remove_all(folder);
-  std::filesystem::create_directories(folder);
+  const base::TemporaryFolder folder;
   for (const auto& entry : std::filesystem::directory_iterator(bundled))
-    std::filesystem::create_symlink(entry.path(), folder / entry.path().filename());
+    std::filesystem::create_symlink(entry.path(), folder / entry.path().filename().string());
   json tokenizer = json::parse(std::ifstream(bundled / "tokenizer.json"));
   for (json& token : tokenizer["added_tokens"]) token["special"] = false;
   std::filesystem::remove(folder / "tokenizer.json");
   std::ofstream(folder / "tokenizer.json") << tokenizer;
   TestServer server(MakeAnswers(),
-                    [&](ServerOptions& options) { options.model_directory = folder.string(); });
+                    [&](ServerOptions& options) { options.model_directory = folder.path(); });
   const json answer = AskChat(server, MakeChat("sunny", {{"reasoning_effort", "high"}}));
   const json& message = answer["choices"][0]["message"];
   EXPECT_EQ(message["reasoning_content"], "done");

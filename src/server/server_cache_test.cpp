@@ -2,11 +2,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <thread>
 
+#include "base/temporary_folder_testing.h"
 #include "server/server_testing.h"
 
 namespace fathom::server {
@@ -15,22 +15,16 @@ namespace {
 using nlohmann::json;
 using testing::HasSubstr;
 
-// A directory for a cache in files, empty at first and gone at the end.
+// A directory for a cache in files.
 class CacheDirectory {
  public:
-  CacheDirectory() { std::filesystem::remove_all(path_); }
-  ~CacheDirectory() { std::filesystem::remove_all(path_); }
-  CacheDirectory(const CacheDirectory&) = delete;
-  CacheDirectory& operator=(const CacheDirectory&) = delete;
-
   // Has a server keep its cache there.
   auto keep() const {
-    return [this](ServerOptions& options) { options.engine.kv_directory = path_; };
+    return [this](ServerOptions& options) { options.engine.kv_directory = folder_.path(); };
   }
 
  private:
-  const std::filesystem::path path_ =
-      std::filesystem::path(testing::TempDir()) / "fathom_server_test_kv";
+  const base::TemporaryFolder folder_;
 };
 
 // Of the second request everything but what is new comes from the cache, although the client sends

@@ -3,13 +3,13 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "base/temporary_folder_testing.h"
 #include "server/described_turns.h"
 #include "server/server_testing.h"
 #include "trace/replay.h"
@@ -20,16 +20,9 @@ namespace fathom::server {
 namespace {
 
 using nlohmann::json;
-namespace fs = std::filesystem;
 
 class ServerTrace : public testing::Test {
  protected:
-  ServerTrace() {
-    fs::remove_all(folder_);
-    fs::create_directory(folder_);
-  }
-  ~ServerTrace() override { fs::remove_all(folder_); }
-
   static json MakeTool() {
     const json parameters = {{"type", "object"},
                              {"properties",
@@ -68,16 +61,16 @@ class ServerTrace : public testing::Test {
                                      }});
   }
 
-  const std::string folder_ = testing::TempDir() + "/fathom_server_trace_test";
+  const base::TemporaryFolder folder_;
 };
 
 TEST_F(ServerTrace, RunsAgain) {
-  const std::string path = folder_ + "/trace";
+  const std::string path = folder_ / "trace";
   {
     const auto writer = trace::TraceWriter::Create({.path = path}).value();
     TestServer server(MakeAnswers(), [&](ServerOptions& options) {
       options.engine.observer = writer.get();
-      options.engine.kv_directory = folder_ + "/kv";
+      options.engine.kv_directory = folder_ / "kv";
       options.engine.max_batch = 3;
     });
     json thinking = MakeChat("think", {{"reasoning_effort", "high"}, {"thinking_budget", 3}});

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "base/temporary_folder_testing.h"
 #include "trace/trace_testing.h"
 
 namespace fathom::trace {
@@ -48,7 +49,7 @@ std::string Change(std::string text, const std::string& from, const std::string&
 }
 
 TEST(Replay, IsTheSameWhateverTheThreads) {
-  const TestFolder folder;
+  const base::TemporaryFolder folder;
   const Recording recording = Parse(Record(TightOptions(), folder / "trace", 1));
   EXPECT_GT(recording.requests.size(), 10u);
   EXPECT_THAT(KindsOf(recording), IsSupersetOf({Kind::kFound, Kind::kKept, Kind::kEvicted}));
@@ -62,7 +63,7 @@ TEST(Replay, IsTheSameWhateverTheThreads) {
 // When a file is written, and thus when memory is free again, depends on the disk: the run waits
 // for what the trace had by then, and for no more.
 TEST(Replay, IsTheSameWithFiles) {
-  const TestFolder folder;
+  const base::TemporaryFolder folder;
   EngineOptions options = TightOptions();
   options.kv_disk = 600'000;
   std::set<Kind> kinds;
@@ -80,7 +81,7 @@ TEST(Replay, IsTheSameWithFiles) {
 }
 
 TEST(Replay, FilesFromBeforeHaveToBeGiven) {
-  const TestFolder folder;
+  const base::TemporaryFolder folder;
   EngineOptions options = TightOptions();
   options.kv_directory = folder / "kv";
   Record(options, folder / "before", 1);
@@ -104,7 +105,7 @@ TEST(Replay, FilesFromBeforeHaveToBeGiven) {
 
 // A process that is killed leaves a trace that ends anywhere.
 TEST(Replay, ATraceMayEndAnywhere) {
-  const TestFolder folder;
+  const base::TemporaryFolder folder;
   const std::string text = Record(TightOptions(), folder / "trace", 4, 40);
   const size_t header = text.find('\n') + 1;
   for (size_t i = 0; i < 6; ++i) {
@@ -115,7 +116,7 @@ TEST(Replay, ATraceMayEndAnywhere) {
 }
 
 TEST(Replay, NamesTheFirstTokenThatDiffers) {
-  const TestFolder folder;
+  const base::TemporaryFolder folder;
   const std::string text = Record(TightOptions(), folder / "trace", 5, 40);
   Recording recording = Parse(text);
   const auto with_tokens =
@@ -132,7 +133,7 @@ TEST(Replay, NamesTheFirstTokenThatDiffers) {
 }
 
 TEST(Replay, NamesWhatIsMissingAndWhatIsTooMuch) {
-  const TestFolder folder;
+  const base::TemporaryFolder folder;
   const Recording recording = Parse(Record(TightOptions(), folder / "trace", 6, 40));
   const auto find = [&](Recording& changed) -> RecordedRequest& {
     return *std::ranges::find_if(changed.requests, [](const RecordedRequest& request) {
@@ -154,7 +155,7 @@ TEST(Replay, NamesWhatIsMissingAndWhatIsTooMuch) {
 }
 
 TEST(Replay, NamesTheFirstDecisionThatDiffers) {
-  const TestFolder folder;
+  const base::TemporaryFolder folder;
   Recording recording = Parse(Record(TightOptions(), folder / "trace", 7));
   const auto evicted = std::ranges::find(recording.decisions, Kind::kEvicted, &CacheDecision::kind);
   ASSERT_NE(evicted, recording.decisions.end());
@@ -169,7 +170,7 @@ TEST(Replay, NamesTheFirstDecisionThatDiffers) {
 }
 
 TEST(Replay, AnotherModelIsRefused) {
-  const TestFolder folder;
+  const base::TemporaryFolder folder;
   const Recording recording = Parse(Record(TightOptions(), folder / "trace", 1, 4));
   const std::string pro = std::string(FATHOM_SOURCE_DIR) + "/tests/goldens/nano-pro";
   const auto refused = Replay(recording, {.model_directory = pro});
@@ -178,7 +179,7 @@ TEST(Replay, AnotherModelIsRefused) {
 }
 
 TEST(Replay, RequestsThatTheEngineRefusesAreErrors) {
-  const TestFolder folder;
+  const base::TemporaryFolder folder;
   const std::string text = Record(TightOptions(), folder / "trace", 1, 30);
   const Recording recording = Parse(Change(text, "\"prompt\":[", "\"prompt\":[1000000,"));
   const auto refused =

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/file_faults_testing.h"
+#include "base/temporary_folder_testing.h"
 #include "trace/trace_testing.h"
 
 namespace fathom::trace {
@@ -32,7 +33,7 @@ std::vector<int32_t> Answer(engine::EngineObserver* observer, int64_t tokens = 4
 }
 
 TEST(TraceWriter, NobodyElseReadsTheFile) {
-  const TestFolder folder;
+  const base::TemporaryFolder folder;
   const std::string path = folder / "trace";
   {
     const auto writer = TraceWriter::Create({.path = path}).value();
@@ -45,7 +46,7 @@ TEST(TraceWriter, NobodyElseReadsTheFile) {
 }
 
 TEST(TraceWriter, ReplacesNothingAndLeavesNothing) {
-  const TestFolder folder;
+  const base::TemporaryFolder folder;
   const std::string path = folder / "trace";
   std::ofstream(path) << "mine";
   EXPECT_EQ(TraceWriter::Create({.path = path}).error().message,
@@ -56,7 +57,7 @@ TEST(TraceWriter, ReplacesNothingAndLeavesNothing) {
 }
 
 TEST(TraceWriter, EveryLineIsThereWhileTheEngineGoesOn) {
-  const TestFolder folder;
+  const base::TemporaryFolder folder;
   const std::string path = folder / "trace";
   const auto writer = TraceWriter::Create({.path = path}).value();
   EXPECT_EQ(Answer(writer.get()).size(), 40u);
@@ -72,7 +73,7 @@ TEST(TraceWriter, EveryLineIsThereWhileTheEngineGoesOn) {
 }
 
 TEST(TraceWriter, AFullDiskEndsTheTraceAlone) {
-  const TestFolder folder;
+  const base::TemporaryFolder folder;
   const auto right = Answer(nullptr);
   for (const int64_t bytes : {0, 100, 1000, 2500}) {
     const std::string path = folder / std::to_string(bytes);
@@ -125,7 +126,7 @@ class StandingOperations final : public base::FileOperations {
 };
 
 TEST(TraceWriter, NobodyWaitsForASlowDisk) {
-  const TestFolder folder;
+  const base::TemporaryFolder folder;
   const auto right = Answer(nullptr);
   for (const bool has_room : {true, false}) {
     const std::string path = folder / (has_room ? "room" : "none");
@@ -151,7 +152,7 @@ TEST(TraceWriter, NobodyWaitsForASlowDisk) {
 
 // A conversation that comes back is not written down again.
 TEST(TraceWriter, PromptsAreWrittenAsFarAsTheyAreNew) {
-  const TestFolder folder;
+  const base::TemporaryFolder folder;
   const std::string path = folder / "trace";
   std::vector<engine::Tokens> prompts = {engine::RandomTokens(1, 400)};
   {

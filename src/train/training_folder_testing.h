@@ -1,8 +1,6 @@
 // A folder with everything that a small training needs.
 #pragma once
 
-#include <stdlib.h>
-
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -10,6 +8,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "base/temporary_folder_testing.h"
 #include "data/bpe_trainer.h"
 #include "train/tiny_model_testing.h"
 
@@ -46,9 +45,6 @@ tools = 1
 class TrainingFolder {
  public:
   TrainingFolder() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "fathom-train-XXXXXX").string();
-    if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("no temporary folder");
-    path_ = pattern;
     constexpr int kVocab = 384;
     auto config = nlohmann::ordered_json::parse(TinyConfigJson());
     config["vocab_size"] = kVocab;
@@ -59,25 +55,22 @@ class TrainingFolder {
     Write("tokenizer.json", *tokenizer);
     Write("recipe.toml", kTinyRecipe);
   }
-  ~TrainingFolder() { std::filesystem::remove_all(path_); }
-  TrainingFolder(const TrainingFolder&) = delete;
-  TrainingFolder& operator=(const TrainingFolder&) = delete;
 
-  std::string operator/(const std::string& name) const { return path_ / name; }
-  bool Has(const std::string& name) const { return std::filesystem::exists(path_ / name); }
+  std::string operator/(const std::string& name) const { return folder_ / name; }
+  bool Has(const std::string& name) const { return std::filesystem::exists(folder_ / name); }
 
   void Write(const std::string& name, const std::string& text) const {
-    std::ofstream(path_ / name) << text;
+    std::ofstream(folder_ / name) << text;
   }
 
   std::string Read(const std::string& name) const {
-    std::ifstream file(path_ / name, std::ios::binary);
+    std::ifstream file(folder_ / name, std::ios::binary);
     if (!file.is_open()) throw std::runtime_error(name + " is not there");
     return (std::ostringstream() << file.rdbuf()).str();
   }
 
  private:
-  std::filesystem::path path_;
+  base::TemporaryFolder folder_;
 };
 
 }  // namespace fathom::train
