@@ -34,9 +34,11 @@ Arguments Bench(const Arguments& more) {
 TEST(Bench, JsonHasCeilingsAndARowForEachContextAndBatch) {
   const Json json = Json::parse(
       RunWell(Bench({"--contexts", "64,300", "--batch", "1,2", "--threads", "2", "--json"})));
-  EXPECT_THAT(KeysOf(json), ElementsAre("machine", "isa", "threads", "ceilings", "model", "rows"));
+  EXPECT_THAT(KeysOf(json), ElementsAre("machine", "isa", "threads", "ceilings", "model", "large_pages", "rows"));
   EXPECT_EQ(json["threads"], 2);
   EXPECT_EQ(json["model"], NanoFlash());
+  EXPECT_GE(json["large_pages"].get<double>(), 0);
+  EXPECT_LE(json["large_pages"].get<double>(), 1);
   EXPECT_THAT(KeysOf(json["ceilings"]), ElementsAre("read_gb_s", "bf16_gmac_s", "int8_gmac_s"));
   for (const Json& ceiling : json["ceilings"]) EXPECT_GT(ceiling.get<double>(), 0.1);
   ASSERT_EQ(json["rows"].size(), 4u);

@@ -126,7 +126,7 @@ base::Result<ExitCode> BenchModel(const BenchOptions& options) {
   FATHOM_ASSIGN(const auto pool, MakePool(options.threads, options.placement));
   FATHOM_ASSIGN(const auto weights, LoadWeights(directory, config, *pool, options));
   measure::CeilingMeter meter = MakeMeter(*kernels, *pool);
-  ModelReport report = {.setting = {}, .model = directory, .rows = {}};
+  ModelReport report = {.setting = {}, .model = directory, .large_pages = 0, .rows = {}};
 
   const int64_t most = *std::max_element(options.batches.begin(), options.batches.end());
   model::Model model(config, weights.weights(), *kernels, *pool,
@@ -142,6 +142,7 @@ base::Result<ExitCode> BenchModel(const BenchOptions& options) {
     }
   }
   report.setting = MakeSetting(*kernels, *pool, meter);
+  report.large_pages = measure::LargePageShare();
   FATHOM_TRY(PrintModelReport(report, options.format));
   if (plot) FATHOM_TRY(WritePlot(plot, DrawModelReport(report)));
   return ExitCode::kSuccess;
@@ -217,6 +218,10 @@ constexpr const char* kBenchDetails =
     "            chosen), and of the cache what attention and indexer look at\n"
     "\n"
     "A row that memory does not suffice for is skipped, and that is said.\n"
+    "\n"
+    "Behind the model's name stands how much of it lies in pages of 2 MiB. What was\n"
+    "in memory before may lie in small ones, of which a virtual machine makes a token\n"
+    "at half the speed; --huge-pages reads it anew.\n"
     "\n"
     "With --attention-only, one decode step of attention is measured for each kind of\n"
     "layer of DeepSeek-V4-Flash and -Pro, of DeepSeek-V3.2, and of grouped-query\n"

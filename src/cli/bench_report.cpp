@@ -109,6 +109,7 @@ std::string FormatSetting(const BenchSetting& setting) {
 Json ModelReportToJson(const ModelReport& report) {
   Json json = SettingToJson(report.setting);
   json["model"] = report.model;
+  json["large_pages"] = report.large_pages;
   json["rows"] = Json::array();
   for (const ModelRow& row : report.rows) {
     Json row_json = RowToJson(row, report.setting.ceilings);
@@ -144,7 +145,8 @@ std::string ModelReportToCsv(const ModelReport& report) {
 
 std::string FormatModelReport(const ModelReport& report) {
   Table table;
-  table.AddHeading(EscapeControls(report.model));
+  table.AddHeading(fmt::format("{}, {:.0f} % in large pages", EscapeControls(report.model),
+                               100 * report.large_pages));
   table.AddRow("context", {"batch", "filled by", "prefill tok/s", "of BF16", "decode tok/s",
                            "of read", "cache", "weights/token"});
   for (const ModelRow& row : report.rows)

@@ -30,6 +30,7 @@ std::string FormatCsv(const std::vector<Json>& rows);
 struct ModelReport {
   BenchSetting setting;
   std::string model;
+  double large_pages = 0;  ///< share of the model that lies in them
   std::vector<measure::ModelRow> rows;
 };
 

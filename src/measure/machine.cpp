@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <sched.h>
 
+#include <algorithm>
+#include <cstdlib>
 #include <string_view>
 
 #include "base/file.h"
@@ -20,7 +22,21 @@ std::string FindProcessorName() {
   return info->substr(colon + 2, info->find('\n', colon) - colon - 2);
 }
 
+// The kilobytes of one line of /proc/self/smaps_rollup; 0 if it has none.
+double FindKilobytes(const std::string& rollup, std::string_view name) {
+  const size_t line = rollup.find(fmt::format("\n{}:", name));
+  if (line == std::string::npos) return 0;
+  return std::strtod(rollup.c_str() + line + name.size() + 2, nullptr);
+}
+
 }  // namespace
+
+double LargePageShare() {
+  const auto rollup = base::ReadFile("/proc/self/smaps_rollup");
+  if (!rollup.ok()) return 0;
+  const double mapped = FindKilobytes(*rollup, "Rss") - FindKilobytes(*rollup, "Anonymous");
+  return mapped > 0 ? std::min(FindKilobytes(*rollup, "FilePmdMapped") / mapped, 1.0) : 0;
+}
 
 std::string DescribeMachine() {
   cpu_set_t cpus;
