@@ -242,6 +242,29 @@ TEST_P(MatmulTest, AnElementDoesNotDependOnTheCallThatComputesIt) {
   }
 }
 
+// Nor on where in a line of the cache the weights begin.
+TEST_P(MatmulTest, AnElementDoesNotDependOnWhereTheWeightsLie) {
+  for (const Shape& shape : kShapes) {
+    if (shape.rows * shape.cols > 50'000) continue;
+    const OwnedWeights weights = RandomWeights(shape.format, shape.rows, shape.cols);
+    const auto bytes = static_cast<size_t>(shape.rows * weights.matrix.row_bytes());
+    for (int64_t tokens : {1, 2, 3}) {
+      const auto x = Prepare(shape, RandomFloats(tokens * shape.cols), tokens);
+      const auto expected = Bits(Multiply(shape, weights.matrix, x, Iota(tokens), 0, shape.rows));
+      for (size_t offset = 0; offset < 64; offset += offset < 8 ? 1 : 7) {
+        // Nothing behind them: a sanitizer sees what is read there.
+        const std::unique_ptr<std::byte[], decltype(&std::free)> moved(
+            static_cast<std::byte*>(std::aligned_alloc(64, offset + bytes)), std::free);
+        std::memcpy(moved.get() + offset, weights.matrix.data, bytes);
+        WeightMatrix matrix = weights.matrix;
+        matrix.data = moved.get() + offset;
+        ASSERT_EQ(Bits(Multiply(shape, matrix, x, Iota(tokens), 0, shape.rows)), expected)
+            << shape << ", " << tokens << " tokens, at " << offset;
+      }
+    }
+  }
+}
+
 // Powers of two beyond anything a checkpoint holds, on both sides.
 TEST_P(MatmulTest, ExtremeScalesStayExact) {
   for (const auto& [low, high] : {std::pair{-60, -40}, {-90, -90}, {20, 40}, {60, 60}}) {

@@ -2,6 +2,7 @@
 
 #include "kernels/avx512bf16/bf16.h"
 #include "kernels/avx512bf16/e4m3_tables.h"
+#include "kernels/avx512bf16/shifted_lines.h"
 #include "kernels/avx512bf16/tier.h"
 #include "kernels/simd/row_lines.inl.h"
 
@@ -43,11 +44,11 @@ void ScaleActivations(const uint16_t* x, const uint8_t* scales, int64_t cols, ui
 }
 
 // kRows rows side by side: the additions of one row alone would wait for each other.
-template <int kRows, int kTokens>
+template <class Lines, int kRows, int kTokens>
 void MultiplyRowsAt(const MatmulArgs& args, int64_t row, int64_t token, const uint16_t* x) {
   const int64_t cols = args.weights.cols;
   const Decoder decoder;
-  simd::RowLines<I32x16, kRows> lines(args.weights.row(row), cols);
+  Lines lines(args.weights.row(row), cols);
   F32x16 sums[kTokens][kRows];
   for (auto& sums_of_token : sums)
     for (F32x16& sum : sums_of_token) sum = F32x16::Zero();
@@ -69,10 +70,27 @@ void MultiplyRowsAt(const MatmulArgs& args, int64_t row, int64_t token, const ui
 // Tokens up to which a panel of decoded weights takes longer than decoding rows again, from the
 // cache, for each group of tokens: at 8 tokens 148 GMAC/s and 240, at 16 200 and 235.
 constexpr int64_t kDirectTokens = 16;
+constexpr int kGroupTokens = 4;
+
+// Tokens up to which there are registers for putting rows together of aligned loads.
+constexpr int kShiftedTokens = 2;
+
+// kRows rows by all tokens.
+template <int kRows>
+void MultiplyByTokens(const MatmulArgs& args, int64_t row, const uint16_t* x) {
+  const bool aligned = reinterpret_cast<uintptr_t>(args.weights.row(row)) % 64 == 0;
+  simd::ForTokenGroups<kGroupTokens>(args.tokens, [&](auto size, int64_t token) {
+    constexpr int kTokens = size;
+    if constexpr (kTokens <= kShiftedTokens) {
+      if (!aligned) return MultiplyRowsAt<ShiftedLines<kRows>, kRows, kTokens>(args, row, token, x);
+    }
+    MultiplyRowsAt<simd::RowLines<I32x16, kRows>, kRows, kTokens>(args, row, token, x);
+  });
+}
 
 // Few tokens: straight from the stream of weights.
 void MultiplyRows(const MatmulArgs& args) {
-  constexpr int kRows = 4, kGroup = 4;
+  constexpr int kRows = 4;
   const int64_t cols = args.weights.cols;
   auto* x = reinterpret_cast<uint16_t*>(args.scratch);
   for (int64_t row = args.row_begin; row < args.row_end;) {
@@ -80,14 +98,8 @@ void MultiplyRows(const MatmulArgs& args) {
       ScaleActivations(simd::ActivationRow<uint16_t>(args, t), args.weights.row_scales(row), cols,
                        x + t * cols);
     const int64_t block_end = std::min(args.row_end, (row / 128 + 1) * 128);
-    for (; row + kRows <= block_end; row += kRows)
-      simd::ForTokenGroups<kGroup>(args.tokens, [&](auto size, int64_t token) {
-        MultiplyRowsAt<kRows, size>(args, row, token, x);
-      });
-    for (; row < block_end; ++row)
-      simd::ForTokenGroups<kGroup>(args.tokens, [&](auto size, int64_t token) {
-        MultiplyRowsAt<1, size>(args, row, token, x);
-      });
+    for (; row + kRows <= block_end; row += kRows) MultiplyByTokens<kRows>(args, row, x);
+    for (; row < block_end; ++row) MultiplyByTokens<1>(args, row, x);
   }
 }
 

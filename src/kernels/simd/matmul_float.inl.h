@@ -182,7 +182,7 @@ void MultiplyRows(const MatmulArgs& args, int64_t token) {
   float* out = args.out + token * args.out_stride;
   int64_t row = args.row_begin;
   if constexpr (F::kSideRows > 1) {
-    constexpr int kRows = kTokens == 1 ? F::kSideRows : F::kSideRows / 2;
+    constexpr int kRows = kTokens <= 2 ? F::kSideRows : F::kSideRows / 2;
     constexpr int64_t kStepCols = 16 * std::max(Row::kVectors, Row::kLineVectors);
     if (args.weights.cols % kStepCols == 0)
       for (; row + kRows <= args.row_end; row += kRows)
