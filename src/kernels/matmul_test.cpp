@@ -253,8 +253,10 @@ TEST_P(MatmulTest, AnElementDoesNotDependOnWhereTheWeightsLie) {
       const auto expected = Bits(Multiply(shape, weights.matrix, x, Iota(tokens), 0, shape.rows));
       for (size_t offset = 0; offset < 64; offset += offset < 8 ? 1 : 7) {
         // Nothing behind them: a sanitizer sees what is read there.
-        const std::unique_ptr<std::byte[], decltype(&std::free)> moved(
-            static_cast<std::byte*>(std::aligned_alloc(64, offset + bytes)), std::free);
+        void* memory = nullptr;
+        ASSERT_EQ(::posix_memalign(&memory, 64, offset + bytes), 0);
+        const std::unique_ptr<std::byte, decltype(&std::free)> moved(
+            static_cast<std::byte*>(memory), std::free);
         std::memcpy(moved.get() + offset, weights.matrix.data, bytes);
         WeightMatrix matrix = weights.matrix;
         matrix.data = moved.get() + offset;
