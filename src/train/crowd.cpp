@@ -37,7 +37,7 @@ at::Tensor Join(const std::vector<std::vector<LayerRows>>& passages, size_t laye
 }  // namespace
 
 CrowdPlace PlaceCrowd(const Stage& stage, uint64_t seed) {
-  CrowdPlace place = {.passages = std::max<int64_t>(1, stage.crowd / kCrowdPassage),
+  CrowdPlace place = {.passages = stage.crowd / kCrowdPassage,
                       .first = (stage.length + kLongestBlock - 1) / kLongestBlock * kLongestBlock};
   const auto least = static_cast<double>(place.passages * kCrowdPassage);
   const double most =

@@ -21,9 +21,6 @@ struct CrowdPlace {
   int64_t span() const { return passages * stride; }
 };
 
-/// Tokens of filler that are read at once.
-inline constexpr int64_t kCrowdPassage = 1024;
-
 /// From the longest sequence on, and for half of the seeds of log-uniform, for the other half of
 /// uniform span. REQUIRES: stage.crowd > 0.
 CrowdPlace PlaceCrowd(const Stage& stage, uint64_t seed);

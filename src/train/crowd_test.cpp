@@ -14,7 +14,7 @@ Stage CrowdedStage() {
   Stage stage;
   stage.length = 256;
   stage.step_tokens = 256;
-  stage.crowd = 3000;
+  stage.crowd = 2 * kCrowdPassage;
   stage.positions = 1 << 20;
   return stage;
 }

@@ -109,6 +109,8 @@ base::Result<Stage> ReadStage(const toml::table& table, const std::string& where
   reader.Number("mtp", stage.mtp);
   reader.Integer("positions", 0, stage.positions);
   reader.Integer("crowd", 0, stage.crowd);
+  if (stage.crowd % kCrowdPassage != 0)
+    reader.Fail("crowd", fmt::format("expected a multiple of {}", kCrowdPassage));
   if (stage.crowd > 0 && stage.length <= kLongestBlock)
     reader.Fail("crowd", fmt::format("expected a length of more than {}", kLongestBlock));
   if (stage.crowd > 0 && stage.positions < stage.crowd + 2 * stage.length + 2 * kLongestBlock)

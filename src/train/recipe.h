@@ -14,6 +14,9 @@ namespace fathom::train {
 /// Tokens of the longest block that a compressor sees: gaps between positions tear none.
 inline constexpr int64_t kLongestBlock = 128;
 
+/// Tokens of a crowd that are read at once.
+inline constexpr int64_t kCrowdPassage = 1024;
+
 /// A part of a training in which nothing changes but the learning rate.
 struct Stage {
   int64_t steps = 0;
@@ -29,7 +32,7 @@ struct Stage {
   /// positions of shorter ones. 0: no gap.
   int64_t positions = 0;
   /// Tokens of filler that every sequence reads on its way without learning from them: the one gap
-  /// that it then has is where they stand. 0: none.
+  /// that it then has is where they stand. A multiple of kCrowdPassage; 0: none.
   int64_t crowd = 0;
   data::MixtureShares shares;
   data::RecallMixture recall;

@@ -80,7 +80,7 @@ TEST_F(TrainerTest, RefusesSequencesThatTheModelHasNoPositionsFor) {
   recipe = kTinyRecipe;
   const std::string positions = "positions = 4096\ncrowd = 1024";
   recipe.replace(recipe.find(positions), positions.size(),
-                 "positions = 1000000000\ncrowd = 900000000");
+                 "positions = 1000000000\ncrowd = 900000768");
   folder_.Write("recipe.toml", recipe);
   const auto vast = Run("out");
   ASSERT_FALSE(vast.ok());
@@ -119,6 +119,8 @@ TEST(RecipeTest, NamesWhatIsWrong) {
             "r.toml: stage 1: sparse: expected true or false");
   EXPECT_EQ(message(head + stage + "remember = 1.5\n"),
             "r.toml: stage 1: remember: expected a share of at most 1");
+  EXPECT_EQ(message(head + stage + "crowd = 1500\n"),
+            "r.toml: stage 1: crowd: expected a multiple of 1024");
   EXPECT_EQ(message(head + stage + "crowd = 1024\n"),
             "r.toml: stage 1: crowd: expected a length of more than 128");
   EXPECT_EQ(message(head + "[[stage]]\nsteps = 1\nlength = 256\nstep_tokens = 64\n" +
