@@ -34,7 +34,8 @@ Arguments Bench(const Arguments& more) {
 TEST(Bench, JsonHasCeilingsAndARowForEachContextAndBatch) {
   const Json json = Json::parse(
       RunWell(Bench({"--contexts", "64,300", "--batch", "1,2", "--threads", "2", "--json"})));
-  EXPECT_THAT(KeysOf(json), ElementsAre("machine", "isa", "threads", "ceilings", "model", "large_pages", "rows"));
+  EXPECT_THAT(KeysOf(json),
+              ElementsAre("machine", "isa", "threads", "ceilings", "model", "large_pages", "rows"));
   EXPECT_EQ(json["threads"], 2);
   EXPECT_EQ(json["model"], NanoFlash());
   EXPECT_GE(json["large_pages"].get<double>(), 0);
