@@ -1,7 +1,6 @@
 // Rows that begin anywhere, read in whole lines of the cache.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
@@ -39,8 +38,7 @@ class ShiftedLines {
     line_ += 64;
     left_ -= 64;
     // Of the line behind the last one only what is the row's: nothing, if rows are aligned.
-    const __mmask64 own =
-        _bzhi_u64(~uint64_t{0}, static_cast<uint32_t>(std::min<int64_t>(left_, 64)));
+    const __mmask64 own = left_ >= 64 ? ~uint64_t{0} : (uint64_t{1} << left_) - 1;
     for (int r = 0; r < kRows; ++r) {
       const __m512i line = _mm512_maskz_loadu_epi8(own, line_ + r * row_bytes_);
       bytes[r] = {_mm512_permutex2var_epi8(before_[r], order_, line)};
