@@ -5,15 +5,19 @@
 #include <cstdint>
 
 #include "kernels/kernel_table.h"
+#include "kernels/simd/row_lines.inl.h"
 
 namespace fathom::kernels::simd {
 
 template <class F>
 uint32_t ProbeRead(const std::byte* data, int64_t bytes) noexcept {
   using I = typename F::Ints;
+  constexpr int64_t kAhead = 16 << 10;
   I sums[2] = {I::Broadcast(0), I::Broadcast(0)};
-  for (int64_t i = 0; i < bytes; i += kProbeGrain)
+  for (int64_t i = 0; i < bytes; i += kProbeGrain) {
+    AskForPage(data + i + kAhead, kProbeGrain);
     for (int j = 0; j < 2; ++j) sums[j] = sums[j] + I::LoadRaw(data + i + 64 * j);
+  }
   float lanes[16];
   FloatOf(sums[0] + sums[1]).Store(lanes);
   uint32_t sum = 0;
