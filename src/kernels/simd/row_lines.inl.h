@@ -10,10 +10,10 @@
 namespace fathom::kernels::simd {
 
 /// Asks memory for the first line of a page when `p`, which moves on by at most `step` bytes from
-/// call to call, has entered it. What is asked for there later finds its address translated: a loop
-/// that only adds words up reads 55 GB/s without, and 68 with pages asked for 16 KiB before (two
-/// cores of a Zen 5). Pages are taken to be the smallest: whatever the guest of a virtual machine
-/// maps, its host may have nothing larger.
+/// call to call, has entered it. Streams stop where a page ends, be it for the translation of an
+/// address or because the hardware's prefetching does: a loop that only adds words up reads 55 GB/s
+/// without, and 68 with pages asked for 16 KiB before (two cores of a Zen 5). Pages are taken to be
+/// the smallest: whatever a guest maps, its host may have nothing larger.
 inline void AskForPage(const std::byte* p, uintptr_t step) {
   constexpr uintptr_t kPage = 4 << 10;
   if (reinterpret_cast<uintptr_t>(p) % kPage < step) __builtin_prefetch(p);
@@ -35,8 +35,8 @@ struct Touch {
 ///     only loads, and not all that is computed from them (from 31 to 55);
 ///   - memory is asked for lines in the order of addresses, one for each that is used, kAhead bytes
 ///     before, instead of the next line of each row (from 47 to 55);
-///   - as long before that, for the first line of each page, so that none of the others waits for
-///     the translation of its address (from 64 to 68).
+///   - as long before that, for the first line of each page, so that the others do not wait
+///     at its border (from 64 to 68).
 /// None reads beyond the rows.
 template <class Line, int kRows>
 class RowLines {
