@@ -82,6 +82,8 @@ struct F32x16 {
   static constexpr int kTileHeads = 2;
   /// Weight rows that are read side by side.
   static constexpr int kSideRows = 1;
+  /// Tokens that one pass over the weight stream serves; more of them take panels.
+  static constexpr int kGroupTokens = 3;
   static constexpr int kDirectTokens = 3;
 
   __m256 lo, hi;

@@ -76,19 +76,21 @@ constexpr int kGroupTokens = 4;
 constexpr int kShiftedTokens = 2;
 
 // kRows rows by all tokens.
-template <int kRows>
+template <int kRows, simd::Ahead kAhead>
 void MultiplyByTokens(const MatmulArgs& args, int64_t row, const uint16_t* x) {
   const bool aligned = reinterpret_cast<uintptr_t>(args.weights.row(row)) % 64 == 0;
   simd::ForTokenGroups<kGroupTokens>(args.tokens, [&](auto size, int64_t token) {
     constexpr int kTokens = size;
     if constexpr (kTokens <= kShiftedTokens) {
-      if (!aligned) return MultiplyRowsAt<ShiftedLines<kRows>, kRows, kTokens>(args, row, token, x);
+      using Lines = ShiftedLines<kRows, kAhead>;
+      if (!aligned) return MultiplyRowsAt<Lines, kRows, kTokens>(args, row, token, x);
     }
-    MultiplyRowsAt<simd::RowLines<I32x16, kRows>, kRows, kTokens>(args, row, token, x);
+    MultiplyRowsAt<simd::RowLines<I32x16, kRows, kAhead>, kRows, kTokens>(args, row, token, x);
   });
 }
 
 // Few tokens: straight from the stream of weights.
+template <simd::Ahead kAhead>
 void MultiplyRows(const MatmulArgs& args) {
   constexpr int kRows = 4;
   const int64_t cols = args.weights.cols;
@@ -98,8 +100,8 @@ void MultiplyRows(const MatmulArgs& args) {
       ScaleActivations(simd::ActivationRow<uint16_t>(args, t), args.weights.row_scales(row), cols,
                        x + t * cols);
     const int64_t block_end = std::min(args.row_end, (row / 128 + 1) * 128);
-    for (; row + kRows <= block_end; row += kRows) MultiplyByTokens<kRows>(args, row, x);
-    for (; row < block_end; ++row) MultiplyByTokens<1>(args, row, x);
+    for (; row + kRows <= block_end; row += kRows) MultiplyByTokens<kRows, kAhead>(args, row, x);
+    for (; row < block_end; ++row) MultiplyByTokens<1, kAhead>(args, row, x);
   }
 }
 
@@ -126,7 +128,8 @@ size_t ScratchBytesE4m3(int64_t cols) noexcept {
 
 void MatmulE4m3(const MatmulArgs& args) noexcept {
   if (args.tokens <= 0) return;
-  if (args.tokens <= kDirectTokens) return MultiplyRows(args);
+  if (args.tokens <= kDirectTokens)
+    return simd::WithAhead([&args](auto ahead) { MultiplyRows<ahead>(args); });
   simd::MultiplyPanels<Product>(args,
                                 [&args](int64_t row, int64_t col, int64_t vectors, uint16_t* out) {
                                   DecodePanelRow(args.weights, row, col, vectors, out);

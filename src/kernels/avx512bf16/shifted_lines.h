@@ -15,7 +15,7 @@ namespace {
 /// begins wherever the tensor before it has ended, and one of E4M3 was read at 48 GB/s where it
 /// began in the middle of a line, so at 61, and at 65 where it began with one (two cores of a Zen
 /// 5).
-template <int kRows>
+template <int kRows, simd::Ahead kAhead>
 class ShiftedLines {
  public:
   /// REQUIRES: row_bytes % 64 == 0.
@@ -57,7 +57,7 @@ class ShiftedLines {
   const std::byte* line_;  // of the first row
   int64_t left_;           // bytes from there to the row's end
   __m512i order_;          // of the wanted bytes in two lines
-  simd::RowLines<simd::Touch, kRows> early_;
+  simd::RowLines<simd::Touch, kRows, kAhead> early_;
   __m512i before_[kRows];
 };
 

@@ -16,8 +16,8 @@ namespace {
 constexpr int64_t kBlock = numerics::kLinearBlock;
 
 size_t ScratchBytes(int64_t cols) noexcept {
-  return std::max(
-      {Avx512Kernels().matmul_scratch_bytes(cols), ScratchBytesE4m3(cols), ScratchBytesE2m1(cols)});
+  return std::max({Avx512Kernels().matmul_scratch_bytes(cols), ScratchBytesE4m3(cols),
+                   ScratchBytesE4m3Float(cols), ScratchBytesE2m1(cols)});
 }
 
 void MatmulQuantized(const MatmulArgs& args) noexcept {

@@ -13,18 +13,20 @@
 
 namespace fathom::kernels::avx512bf16 {
 
-/// Bytes of scratch of either format.
+/// Bytes of scratch of each product below.
 size_t ScratchBytesE4m3(int64_t cols) noexcept;
+size_t ScratchBytesE4m3Float(int64_t cols) noexcept;
 size_t ScratchBytesE2m1(int64_t cols) noexcept;
 
 /// E4M3 weights. Block scales are applied by adding to exponents, of the activations when tokens
 /// are few, of the weights otherwise. That is exact, and the two agree to the bit, as long as
-/// |activation
-/// * block scale| stays below 2^127; block scales below 2^-95 count as 2^-95, those above 2^119 as
-/// 2^119.
+/// |activation * block scale| stays below 2^127; block scales below 2^-95 count as 2^-95, those
+/// above 2^119 as 2^119.
 void MatmulE4m3(const MatmulArgs& args) noexcept;
 
-/// E4M3 weights and float32 activations, as avx512's.
+/// E4M3 weights and float32 activations, as avx512's. Block scales are applied to the activations
+/// when tokens are few, to the weights otherwise: alike to the bit as long as neither product with
+/// them leaves the range of normal numbers.
 void MatmulE4m3Float(const MatmulArgs& args) noexcept;
 
 /// E2M1 weights. Scales are applied to the weights' exponents; codes beyond 1 .. 252 (2^-126 ..

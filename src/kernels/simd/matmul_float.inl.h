@@ -144,10 +144,10 @@ std::array<Row, sizeof...(kIndices)> RowsFrom(const tensor::WeightMatrix& weight
 }
 
 /// kRows rows side by side, each as in MultiplyRow. REQUIRES: whole lines.
-template <class F, class Row, int kRows, int kTokens>
+template <class F, class Row, Ahead kAhead, int kRows, int kTokens>
 void MultiplyRowsAt(const MatmulArgs& args, int64_t row, const float* const* x, float* out) {
   const int64_t cols = args.weights.cols;
-  RowLines<Touch, kRows> lines(args.weights.row(row), args.weights.row_bytes());
+  RowLines<Touch, kRows, kAhead> lines(args.weights.row(row), args.weights.row_bytes());
   std::array<Row, kRows> rows = RowsFrom<Row>(args.weights, row, std::make_index_sequence<kRows>());
   F sums[2][kTokens][kRows];
   for (auto& section : sums)
@@ -174,23 +174,33 @@ void MultiplyRowsAt(const MatmulArgs& args, int64_t row, const float* const* x, 
   }
 }
 
-/// A group of tokens.
-template <class F, class Row, int kTokens>
-void MultiplyRows(const MatmulArgs& args, int64_t token) {
-  const float* x[kTokens];
-  for (int t = 0; t < kTokens; ++t) x[t] = ActivationRow<float>(args, token + t);
-  float* out = args.out + token * args.out_stride;
-  int64_t row = args.row_begin;
+/// Rows [row, row_end) times kTokens activation rows, of which `token` is the first.
+template <class F, class Row, Ahead kAhead, int kTokens>
+void MultiplyRows(const MatmulArgs& args, int64_t row, int64_t row_end, int64_t token,
+                  const float* const* x) {
+  float* out = args.out + token * args.out_stride - args.row_begin;
   if constexpr (F::kSideRows > 1) {
     constexpr int kRows = kTokens <= 2 ? F::kSideRows : F::kSideRows / 2;
     constexpr int64_t kStepCols = 16 * std::max(Row::kVectors, Row::kLineVectors);
     if (args.weights.cols % kStepCols == 0)
-      for (; row + kRows <= args.row_end; row += kRows)
-        MultiplyRowsAt<F, Row, kRows, kTokens>(args, row, x, out + row - args.row_begin);
+      for (; row + kRows <= row_end; row += kRows)
+        MultiplyRowsAt<F, Row, kAhead, kRows, kTokens>(args, row, x, out + row);
   }
-  for (; row < args.row_end; ++row)
-    MultiplyRow<F, Row, kTokens>(Row(args.weights, row), args.weights.cols, x,
-                                 out + row - args.row_begin, args.out_stride);
+  for (; row < row_end; ++row)
+    MultiplyRow<F, Row, kTokens>(Row(args.weights, row), args.weights.cols, x, out + row,
+                                 args.out_stride);
+}
+
+/// Few tokens: straight from the stream of weights. x(token) gives activation rows.
+template <class F, class Row, class Activations>
+void MultiplyDirectly(const MatmulArgs& args, int64_t row, int64_t row_end, Activations x) {
+  WithAhead([&](auto ahead) {
+    ForTokenGroups<F::kGroupTokens>(args.tokens, [&](auto size, int64_t token) {
+      const float* rows[size];
+      for (int t = 0; t < size; ++t) rows[t] = x(token + t);
+      MultiplyRows<F, Row, ahead, size>(args, row, row_end, token, rows);
+    });
+  });
 }
 
 template <class F, class Row>
@@ -211,16 +221,19 @@ void DecodePanelRow(const tensor::WeightMatrix& weights, int64_t row, int64_t co
 }
 
 template <class F, class Row>
-void MatmulRows(const MatmulArgs& args) {
-  if (args.tokens <= 0) return;
-  if (args.tokens <= F::kDirectTokens)
-    return ForTokenGroups<F::kDirectTokens>(args.tokens, [&args](auto size, int64_t token) {
-      MultiplyRows<F, Row, size>(args, token);
-    });
+void MultiplyInPanels(const MatmulArgs& args) {
   MultiplyPanels<FloatProduct<F>>(args,
                                   [&args](int64_t row, int64_t col, int64_t vectors, float* out) {
                                     DecodePanelRow<F, Row>(args.weights, row, col, vectors, out);
                                   });
+}
+
+template <class F, class Row>
+void MatmulRows(const MatmulArgs& args) {
+  if (args.tokens <= 0) return;
+  if (args.tokens > F::kDirectTokens) return MultiplyInPanels<F, Row>(args);
+  MultiplyDirectly<F, Row>(args, args.row_begin, args.row_end,
+                           [&args](int64_t t) { return ActivationRow<float>(args, t); });
 }
 
 template <class F>
