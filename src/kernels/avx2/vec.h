@@ -206,13 +206,15 @@ inline bool HasByte(I32x16 a, int8_t byte) {
 }
 
 struct ByteDots {
+  static I32x16 Begin(int32_t) { return I32x16::Broadcast(0); }
   static I32x16 Add(I32x16 sum, I32x16 a, I32x16 b) {
     return {_mm256_add_epi16(sum.lo, _mm256_maddubs_epi16(a.lo, b.lo)),
             _mm256_add_epi16(sum.hi, _mm256_maddubs_epi16(a.hi, b.hi))};
   }
-  static I32x16 Finish(I32x16 sum) {
+  static I32x16 Finish(I32x16 sum, int32_t start) {
     const __m256i ones = _mm256_set1_epi16(1);
-    return {_mm256_madd_epi16(sum.lo, ones), _mm256_madd_epi16(sum.hi, ones)};
+    return I32x16{_mm256_madd_epi16(sum.lo, ones), _mm256_madd_epi16(sum.hi, ones)} +
+           I32x16::Broadcast(start);
   }
 };
 

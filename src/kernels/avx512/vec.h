@@ -158,14 +158,17 @@ inline bool HasByte(I32x16 a, int8_t byte) {
   return _mm512_cmpeq_epi8_mask(a.v, _mm512_set1_epi8(byte)) != 0;
 }
 
-/// Dot products of groups of four bytes, unsigned by signed, into 16 lanes: Add up to 8 times from
-/// Zero, then Finish. REQUIRES: every sum of two products and their total over the 8 steps fit
-/// int16.
+/// Dot products of groups of four bytes, unsigned by signed, into 16 lanes, and a number that is
+/// added to each: Begin, Add up to 8 times, then Finish. REQUIRES: every sum of two products and
+/// their total over the 8 steps fit int16.
 struct ByteDots {
+  static I32x16 Begin(int32_t) { return I32x16::Broadcast(0); }
   static I32x16 Add(I32x16 sum, I32x16 a, I32x16 b) {
     return {_mm512_add_epi16(sum.v, _mm512_maddubs_epi16(a.v, b.v))};
   }
-  static I32x16 Finish(I32x16 sum) { return {_mm512_madd_epi16(sum.v, _mm512_set1_epi16(1))}; }
+  static I32x16 Finish(I32x16 sum, int32_t start) {
+    return I32x16{_mm512_madd_epi16(sum.v, _mm512_set1_epi16(1))} + I32x16::Broadcast(start);
+  }
 };
 
 /// Exchanges each lane i with lane i ^ kHalf; kHalf is 1, 2, 4 or 8.

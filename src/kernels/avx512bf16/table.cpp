@@ -81,10 +81,11 @@ void QuantizeActivations(const float* x, int64_t cols, tensor::WeightFormat form
 
 /// As avx512::ByteDots, in one instruction a step.
 struct VnniDots {
+  static I32x16 Begin(int32_t start) { return I32x16::Broadcast(start); }
   static I32x16 Add(I32x16 sum, I32x16 a, I32x16 b) {
     return {_mm512_dpbusd_epi32(sum.v, a.v, b.v)};
   }
-  static I32x16 Finish(I32x16 sum) { return sum; }
+  static I32x16 Finish(I32x16 sum, int32_t) { return sum; }
 };
 
 /// See simd/probes.inl.h.

@@ -62,24 +62,26 @@ struct KeyBlock {
 /// Adds one block of dimensions to the scores of heads [begin, end): totals[h - begin][tile][key].
 template <class F, class Dots, int kTiles>
 void ScoreBlock(const IndexScoreArgs& args, const std::byte* tile, int64_t block, int64_t begin,
-                int64_t end, const int32_t* offsets, float (*totals)[kTiles][kIndexTile]) {
+                int64_t end, const int32_t* starts, float (*totals)[kTiles][kIndexTile]) {
   using I = typename F::Ints;
   const int64_t blocks = args.layout.dim / numerics::kFp4Block;
   const KeyBlock<F, kTiles> keys(args, tile, block);
   for (int64_t h = begin; h < end; ++h) {
     const int8_t* query = args.query + h * args.layout.dim + block * numerics::kFp4Block;
     I dots[kTiles];
-    for (I& dot : dots) dot = I::Broadcast(0);
+    const int32_t start = starts[(h - begin) * blocks + block];
+    for (I& dot : dots) dot = Dots::Begin(start);
     for (int g = 0; g < kBlockDwords; ++g) {
       const I four = I::BroadcastDword(query + 4 * g);
       for (int i = 0; i < kTiles; ++i) dots[i] = Dots::Add(dots[i], keys.values[i][g], four);
     }
     const F query_scale = F::Broadcast(args.query_scales[h * blocks + block]);
-    const I offset = I::Broadcast(offsets[(h - begin) * blocks + block]);
     for (int i = 0; i < kTiles; ++i) {
       float* total = totals[h - begin][i];
-      const F scaled = ToFloat(Dots::Finish(dots[i]) - offset) * (query_scale * keys.scales[i]);
-      (block == 0 ? F::Zero() + scaled : F::Load(total) + scaled).Store(total);
+      // Exact before the addition, as portable's is: scales are powers of two.
+      MulAdd(ToFloat(Dots::Finish(dots[i], start)), query_scale * keys.scales[i],
+             block == 0 ? F::Zero() : F::Load(total))
+          .Store(total);
     }
   }
 }
@@ -87,12 +89,12 @@ void ScoreBlock(const IndexScoreArgs& args, const std::byte* tile, int64_t block
 /// kTiles tiles against heads [begin, end), added to scores unless `begin` is 0.
 template <class F, class Dots, int kTiles>
 void ScoreTiles(const IndexScoreArgs& args, int64_t first_tile, int64_t begin, int64_t end,
-                const int32_t* offsets) {
+                const int32_t* starts) {
   float totals[kScoreHeads][kTiles][kIndexTile];
   const std::byte* tile = args.keys + first_tile * args.layout.tile_bytes();
   const int64_t blocks = args.layout.dim / numerics::kFp4Block;
   for (int64_t block = 0; block < blocks; ++block)
-    ScoreBlock<F, Dots, kTiles>(args, tile, block, begin, end, offsets, totals);
+    ScoreBlock<F, Dots, kTiles>(args, tile, block, begin, end, starts, totals);
   for (int i = 0; i < kTiles; ++i) {
     float* scores = args.scores + (first_tile + i) * kIndexTile;
     F score = begin == 0 ? F::Zero() : F::Load(scores);
@@ -109,16 +111,17 @@ void IndexScores(const IndexScoreArgs& args) noexcept {
   const int64_t blocks = args.layout.dim / numerics::kFp4Block;
   for (int64_t begin = 0; begin < args.heads; begin += kScoreHeads) {
     const int64_t end = std::min(begin + kScoreHeads, args.heads);
-    int32_t offsets[kScoreHeads * kMaxBlocks];
+    // What takes the keys' offset off their products again.
+    int32_t starts[kScoreHeads * kMaxBlocks];
     for (int64_t i = 0; i < (end - begin) * blocks; ++i) {
       const int8_t* query = args.query + begin * args.layout.dim + i * numerics::kFp4Block;
-      offsets[i] = 0;
-      for (int d = 0; d < numerics::kFp4Block; ++d) offsets[i] += kKeyOffset * query[d];
+      starts[i] = 0;
+      for (int d = 0; d < numerics::kFp4Block; ++d) starts[i] -= kKeyOffset * query[d];
     }
     int64_t tile = 0;
     for (; tile + 2 <= args.tiles; tile += 2)
-      ScoreTiles<F, Dots, 2>(args, tile, begin, end, offsets);
-    for (; tile < args.tiles; ++tile) ScoreTiles<F, Dots, 1>(args, tile, begin, end, offsets);
+      ScoreTiles<F, Dots, 2>(args, tile, begin, end, starts);
+    for (; tile < args.tiles; ++tile) ScoreTiles<F, Dots, 1>(args, tile, begin, end, starts);
   }
 }
 

@@ -95,7 +95,7 @@ struct ByteProbe {
   static Operand Hold(Operand a) { return BitsOf(Pinned(FloatOf(a))); }
   static Sum Zero() { return Sum::Broadcast(0); }
   static Sum Add(Sum sum, Operand w, Operand x) { return Hold(Dots::Add(sum, w, x)); }
-  static double Count(Sum sum) { return SumExactly(ToFloat(Dots::Finish(sum))); }
+  static double Count(Sum sum) { return SumExactly(ToFloat(Dots::Finish(sum, 0))); }
 };
 
 /// A tile with as many sums as the matrix product's.
