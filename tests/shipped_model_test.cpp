@@ -39,9 +39,9 @@ TEST(ShippedModel, LooksFactsUp) {
   EXPECT_GE(ShareOf(rows, "correct"), 0.95);
 }
 
-TEST(ShippedModel, LooksSomeOfSeveralFactsUpAtOnce) {
+TEST(ShippedModel, LooksSeveralFactsUpAtOnce) {
   const Json rows = Examine({"recall", "--contexts", "1024", "--facts", "40", "--needles", "8"});
-  EXPECT_GE(ShareOf(rows, "correct"), 0.5);
+  EXPECT_GE(ShareOf(rows, "correct"), 0.9);
 }
 
 TEST(ShippedModel, TellsWhatItFoundEvenIfAFileCannotBeWritten) {
@@ -70,12 +70,20 @@ TEST(ShippedModel, UsesTools) {
   const Json rows = Examine({"tools", "--turns", "10,50", "--samples", "2"});
   EXPECT_EQ(ShareOf(rows, "well_formed"), 1);
   EXPECT_GE(ShareOf(rows, "right_call"), 0.95);
-  EXPECT_GE(ShareOf(rows, "right_answer"), 0.9);
+  EXPECT_GE(ShareOf(rows, "right_answer"), 0.95);
 }
 
 TEST(ShippedModel, SaysWhatItIs) {
-  EXPECT_THAT(RunProgram({"run", "-p", "What can you do?", "--temp", "0"}).out,
-              testing::HasSubstr("tools"));
+  const std::pair<const char*, const char*> kAnswers[] = {
+      {"Who are you?", "Fathom's small model"},
+      {"What can you do?", "I look up facts"},
+      {"How big are you?", "a few million parameters"},
+      {"How do you read long texts?", "rows that stand for 4 and for 128 tokens"},
+      {"Write a poem.", "too small for that"},
+  };
+  for (const auto& [question, answer] : kAnswers)
+    EXPECT_THAT(RunProgram({"run", "-p", question, "--temp", "0"}).out, testing::HasSubstr(answer))
+        << question;
 }
 
 TEST(ShippedModel, IsSmallAndHasEveryPartOfTheArchitecture) {
