@@ -101,8 +101,7 @@ void MultiplyRowsAt(const MatmulArgs& args, int64_t row, int64_t token) {
   for (int t = 0; t < kTokens; ++t) simd::StoreSums<kRows>(sums[t], out + t * args.out_stride);
 }
 
-// Tokens up to which decoding rows again is no slower than a panel: a third faster at 5, alike
-// at 8.
+// Tokens up to which rows are decoded in registers: 8 are as many as two rows leave room for.
 constexpr int64_t kDirectTokens = 8;
 
 // Rows from `row` on, kRows at a time, by at most kTokens at once. Returns the first row that is
