@@ -8,6 +8,7 @@
 #include <limits>
 #include <optional>
 #include <set>
+#include <sstream>
 #include <utility>
 
 namespace fathom::train {
@@ -94,6 +95,9 @@ class TableReader {
   std::optional<base::Error> error_;
 };
 
+// Tables are sorted by key, and comments are not in them.
+std::string ToText(const toml::table& table) { return (std::ostringstream() << table).str(); }
+
 base::Result<Stage> ReadStage(const toml::table& table, const std::string& where) {
   Stage stage;
   TableReader reader(table, where);
@@ -135,6 +139,7 @@ base::Result<Stage> ReadStage(const toml::table& table, const std::string& where
   reader.Number("chat", stage.shares.chat);
   reader.Number("prose", stage.shares.prose);
   FATHOM_TRY(reader.Finish());
+  stage.text = ToText(table);
   return stage;
 }
 
@@ -186,6 +191,9 @@ base::Result<Recipe> ReadRecipe(const toml::table& table, const std::string& sou
   FATHOM_TRY(reader.Finish());
   FATHOM_TRY(ReadData(data, source, recipe));
   FATHOM_TRY(ReadStages(stages, source, recipe));
+  toml::table rest = table;
+  rest.erase("stage");
+  recipe.text = ToText(rest);
   const auto directory = std::filesystem::path(source).parent_path();
   const auto resolve = [&](std::string& path) { path = (directory / path).string(); };
   resolve(recipe.model);
@@ -200,6 +208,17 @@ int64_t Recipe::steps() const {
   int64_t sum = 0;
   for (const Stage& stage : stages) sum += stage.steps;
   return sum;
+}
+
+std::string TextUpTo(const Recipe& recipe, int64_t steps) {
+  std::string text = recipe.text;
+  int64_t first = 0;
+  for (const Stage& stage : recipe.stages) {
+    if (first >= steps) break;
+    text += "\n\n[[stage]]\n" + stage.text;
+    first += stage.steps;
+  }
+  return text;
 }
 
 StepPlace FindStep(const Recipe& recipe, int64_t step) {

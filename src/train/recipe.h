@@ -38,6 +38,7 @@ struct Stage {
   data::RecallMixture recall;
   data::ToolMixture sessions;
   data::SampleWeights weights;
+  std::string text;  ///< its keys and values as TOML, by name
 };
 
 /// A whole training.
@@ -57,6 +58,7 @@ struct Recipe {
   std::vector<std::string> prose;  ///< text files or directories of them: ReadProse
   data::MixtureOptions mixture;    ///< without what is the stage's, and prose
   std::vector<Stage> stages;
+  std::string text;  ///< the keys and values that are no stage's, as Stage::text
 
   int64_t steps() const;
 };
@@ -70,6 +72,10 @@ struct StepPlace {
 
 /// REQUIRES: 0 <= step < recipe.steps().
 StepPlace FindStep(const Recipe& recipe, int64_t step);
+
+/// All of a recipe that its first `steps` steps depend on. Stages that begin later are not in it, so
+/// that they may be changed, taken away or added while a training is on its way; nor are comments.
+std::string TextUpTo(const Recipe& recipe, int64_t steps);
 
 /// Reads the text of a recipe (TOML). Paths in it are relative to the directory of `source`. Errors
 /// name `source` and the key, or the line where it is not TOML; keys that mean nothing are errors.

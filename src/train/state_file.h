@@ -15,7 +15,7 @@ namespace fathom::train {
 /// replaced at once after that one is whole.
 struct TrainingState {
   int64_t step = 0;      ///< steps done
-  std::string identity;  ///< of the recipe and everything it names: another training's is another
+  std::string identity;  ///< of what the steps depend on: TextUpTo, and the files that it names
   std::vector<StateTensor> tensors;
 };
 

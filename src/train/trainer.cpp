@@ -40,15 +40,14 @@ namespace {
 // The files that a training is made of, read whole.
 struct Inputs {
   Recipe recipe;
-  std::string recipe_text;
   std::string config_text;
   std::string tokenizer_text;
   model::ModelConfig config;
 
-  // Other texts make another training.
-  std::string Identity(const TrainingOptions& options) const {
+  // Of what has made a training's first steps: other texts make another one.
+  std::string Identity(const TrainingOptions& options, int64_t steps) const {
     base::DigestBuilder builder;
-    for (const std::string& part : {recipe_text, config_text, tokenizer_text, options.from,
+    for (const std::string& part : {TextUpTo(recipe, steps), config_text, tokenizer_text, options.from,
                                     std::to_string(options.lora_rank)}) {
       const uint64_t size = part.size();
       builder.Add(std::as_bytes(std::span(&size, 1)));
@@ -60,8 +59,8 @@ struct Inputs {
 
 base::Result<Inputs> ReadInputs(const TrainingOptions& options) {
   Inputs in;
-  FATHOM_ASSIGN(in.recipe_text, base::ReadFile(options.recipe));
-  FATHOM_ASSIGN(in.recipe, ParseRecipe(in.recipe_text, options.recipe));
+  FATHOM_ASSIGN(const std::string recipe, base::ReadFile(options.recipe));
+  FATHOM_ASSIGN(in.recipe, ParseRecipe(recipe, options.recipe));
   if (!options.from.empty()) {
     in.recipe.model = options.from + "/config.json";
     in.recipe.tokenizer = options.from + "/tokenizer.json";
@@ -230,9 +229,10 @@ base::Status Training::MakeModel() {
 base::Status Training::Resume() {
   FATHOM_ASSIGN(const auto found, FindState(options_.out));
   if (!found) return {};
-  if (found->identity != in_.Identity(options_))
+  if (found->identity != in_.Identity(options_, found->step))
     return base::MakeError(
-        "{}: holds a training of another recipe, model or tokenizer; choose another directory",
+        "{}: holds a training of another recipe (stages that it has begun included), model or "
+        "tokenizer; choose another directory",
         options_.out);
   FATHOM_TRY(ReadState(options_.out, found->step, State()));
   FATHOM_ASSIGN(curve_, ReadCurves(options_.out + "/curves.csv", found->step));
@@ -256,7 +256,7 @@ std::vector<StateTensor> Training::State() const {
 base::Status Training::Save() const {
   FATHOM_TRY(WriteCurves(options_.out + "/curves.csv", curve_));
   return WriteState(options_.out,
-                    {.step = step_, .identity = in_.Identity(options_), .tensors = State()});
+                    {.step = step_, .identity = in_.Identity(options_, step_), .tensors = State()});
 }
 
 Lesson Training::Learn(const Batch& batch, const Stage& stage, const Crowd* crowd,

@@ -56,12 +56,40 @@ TEST_F(TrainerTest, ResumesFromTheLastWholeState) {
               folder_.Read("killed/state-5.safetensors"));
 }
 
+// What a text says where another stands.
+std::string Replaced(std::string text, const std::string& old, const std::string& other) {
+  const size_t at = text.find(old);
+  EXPECT_NE(at, std::string::npos) << old;
+  return text.replace(at, old.size(), other);
+}
+
 TEST_F(TrainerTest, RefusesTheStateOfAnotherRecipe) {
-  ASSERT_TRUE(Run("out", 1).ok());
-  folder_.Write("recipe.toml", std::string(kTinyRecipe) + "# other\n");
-  const auto other = Run("out");
-  ASSERT_FALSE(other.ok());
-  EXPECT_THAT(other.error().message, ::testing::HasSubstr("of another recipe"));
+  ASSERT_TRUE(Run("first", 3).ok());
+  ASSERT_TRUE(Run("second", 4).ok());
+  const auto refuses = [&](const std::string& out, const std::string& recipe) {
+    folder_.Write("recipe.toml", recipe);
+    const auto end = Run(out, 1);
+    return !end.ok() && end.error().message.find("of another recipe") != std::string::npos;
+  };
+  for (const std::string out : {"first", "second"}) {
+    EXPECT_TRUE(refuses(out, Replaced(kTinyRecipe, "seed = 7", "seed = 8")));
+    EXPECT_TRUE(refuses(out, Replaced(kTinyRecipe, "steps = 3", "steps = 4")));
+  }
+  EXPECT_TRUE(refuses("second", Replaced(kTinyRecipe, "tools = 1", "tools = 2")));
+}
+
+// Comments are no part of a training, and stages that have not begun are what they are when they do.
+TEST_F(TrainerTest, GoesOnWithOtherStages) {
+  const std::string other = Replaced(kTinyRecipe, "tools = 1", "tools = 2");
+  folder_.Write("recipe.toml", other);
+  ASSERT_TRUE(Run("straight")->is_complete);
+  folder_.Write("recipe.toml", kTinyRecipe);
+  ASSERT_TRUE(Run("changed", 3).ok());
+  folder_.Write("recipe.toml", "# The second stage is another.\n" + other);
+  const auto end = Run("changed");
+  ASSERT_TRUE(end.ok()) << end.error().message;
+  EXPECT_TRUE(folder_.Read("straight/state-5.safetensors") ==
+              folder_.Read("changed/state-5.safetensors"));
 }
 
 TEST_F(TrainerTest, RefusesSequencesThatTheModelHasNoPositionsFor) {
