@@ -96,6 +96,18 @@ void InitializeMix(const ParameterTable& table, const model::HyperConnectionWeig
   if (base.size(0) > hc) base.slice(0, 2 * hc).copy_((at::eye(hc) * kIdentityLogit).flatten());
 }
 
+// Half of the heads of a layer with compressed rows begin by attending to rows of what is like the
+// token that asks: projections that are drawn at random keep angles, if both sides have the same.
+void AlignQueries(const ParameterTable& table, const model::AttentionWeights& weights) {
+  const int64_t dim = table.config().head_dim;
+  const int64_t heads = table.config().num_attention_heads;
+  const at::Tensor halves = table.Of(weights.compressor.wkv).value.unflatten(0, {-1, dim});
+  halves.copy_(halves[0].clone().expand_as(halves));
+  const at::Tensor queries = table.Of(weights.wq_b).value.unflatten(0, {heads, dim});
+  const at::Tensor alike = halves[0].matmul(table.Of(weights.wq_a).value.t());
+  queries.slice(0, 0, heads / 2).copy_(alike * (queries.std() / alike.std()));
+}
+
 void InitializeLayer(const ParameterTable& table, const model::LayerWeights& layer) {
   InitializeMix(table, layer.hc_attn);
   InitializeMix(table, layer.hc_ffn);
@@ -136,7 +148,10 @@ void InitializeParameters(const ParameterTable& table, uint64_t seed) {
   const model::ModelWeights& skeleton = table.skeleton();
   table.Of(skeleton.output).value.mul_(kOutputScale);
   InitializeMix(table, skeleton.head.hc);
-  for (const model::LayerWeights& layer : skeleton.layers) InitializeLayer(table, layer);
+  for (size_t i = 0; i < skeleton.layers.size(); ++i) {
+    InitializeLayer(table, skeleton.layers[i]);
+    if (table.config().layers[i].compress_ratio > 0) AlignQueries(table, skeleton.layers[i].attn);
+  }
   for (const model::MtpWeights& mtp : skeleton.mtp) {
     InitializeLayer(table, mtp.layer);
     InitializeMix(table, mtp.head.hc);
