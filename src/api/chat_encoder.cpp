@@ -86,20 +86,10 @@ class ChatEncoder final : public StreamEncoder {
   }
 
   std::string Close(const Totals& totals) override {
-    std::string frames;
-    if (include_usage_) {
-      OutJson chunk = MakeHead("chat.completion.chunk", context_);
-      chunk["choices"] = OutJson::array();
-      chunk["usage"] = MakeOpenAiUsage(totals.usage);
-      chunk["timings"] = MakeTimings(totals);
-      frames += PrintDataEvent(chunk);
-    }
-    return frames + "data: [DONE]\n\n";
+    return PrintOpenAiEnd(MakeHead("chat.completion.chunk", context_), totals, include_usage_);
   }
 
-  std::string Fail(const Error& error) override {
-    return PrintDataEvent({{"error", MakeOpenAiError(error)}}) + "data: [DONE]\n\n";
-  }
+  std::string Fail(const Error& error) override { return PrintOpenAiFailure(error); }
 
  private:
   OutJson MakeDelta(int choice, const text::CompletionEvent& event) {

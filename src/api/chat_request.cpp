@@ -9,21 +9,8 @@ namespace {
 using base::Status;
 using text::Field;
 
-Status ReadChatToolChoice(const Field& field, ToolChoice* choice) {
-  using Choice = ToolChoice::Kind;
-  static constexpr text::Named<Choice> kWords[] = {
-      {"auto", Choice::kAuto}, {"none", Choice::kNone}, {"required", Choice::kRequired}};
-  if (field.IsMissingOrNull()) return {};
-  if (field.IsString()) {
-    FATHOM_ASSIGN(choice->kind, text::ReadName<Choice>(field, kWords));
-    return {};
-  }
-  if (!field.IsObject()) return field.FailKind("a string or an object");
-  FATHOM_ASSIGN(const std::string type, ReadText(field.Member("type")));
-  if (type != "function") return field.Member("type").Fail("only \"function\" can be chosen");
-  choice->kind = Choice::kNamed;
-  FATHOM_ASSIGN(choice->name, ReadText(field.Member("function").Member("name")));
-  return {};
+base::Result<std::string> ReadChosenFunction(const Field& choice) {
+  return ReadText(choice.Member("function").Member("name"));
 }
 
 Status ReadLogprobs(const Field& root, Request* request) {
@@ -71,7 +58,7 @@ base::Result<Request> ReadChatRequest(const Field& root, const ParseOptions& opt
                 ReadFlag(root.Member("stream_options").Member("include_usage"), false));
   const Field format = root.Member("response_format");
   FATHOM_TRY(ReadResponseFormat(format, format.Member("json_schema"), &request));
-  FATHOM_TRY(ReadChatToolChoice(root.Member("tool_choice"), &request.tool_choice));
+  FATHOM_TRY(ReadToolChoice(root.Member("tool_choice"), ReadChosenFunction, &request.tool_choice));
   FATHOM_ASSIGN(request.tool_choice.allow_parallel,
                 ReadFlag(root.Member("parallel_tool_calls"), true));
   FATHOM_ASSIGN(request.conversation, text::ReadConversation(*root.json));

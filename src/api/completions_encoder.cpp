@@ -72,20 +72,10 @@ class CompletionsEncoder final : public StreamEncoder {
   }
 
   std::string Close(const Totals& totals) override {
-    std::string frames;
-    if (include_usage_) {
-      OutJson chunk = MakeHead(context_);
-      chunk["choices"] = OutJson::array();
-      chunk["usage"] = MakeOpenAiUsage(totals.usage);
-      chunk["timings"] = MakeTimings(totals);
-      frames += PrintDataEvent(chunk);
-    }
-    return frames + "data: [DONE]\n\n";
+    return PrintOpenAiEnd(MakeHead(context_), totals, include_usage_);
   }
 
-  std::string Fail(const Error& error) override {
-    return PrintDataEvent({{"error", MakeOpenAiError(error)}}) + "data: [DONE]\n\n";
-  }
+  std::string Fail(const Error& error) override { return PrintOpenAiFailure(error); }
 
  private:
   std::string PrintChunk(OutJson choice) const {

@@ -11,6 +11,8 @@
 namespace fathom::api {
 namespace {
 
+constexpr const char* kLastEvent = "data: [DONE]\n\n";
+
 // The names in OpenAI's error bodies.
 struct OpenAiNames {
   const char* type;
@@ -93,6 +95,21 @@ OutJson MakeOpenAiError(const Error& error) {
 std::string_view OpenAiFinishReason(const Ending& ending, bool has_calls) {
   if (IsCut(ending.finish)) return "length";
   return has_calls && !ending.Has(TurnNote::kCutCall) ? "tool_calls" : "stop";
+}
+
+std::string PrintOpenAiEnd(OutJson head, const Totals& totals, bool include_usage) {
+  std::string frames;
+  if (include_usage) {
+    head["choices"] = OutJson::array();
+    head["usage"] = MakeOpenAiUsage(totals.usage);
+    head["timings"] = MakeTimings(totals);
+    frames = PrintDataEvent(head);
+  }
+  return frames + kLastEvent;
+}
+
+std::string PrintOpenAiFailure(const Error& error) {
+  return PrintDataEvent({{"error", MakeOpenAiError(error)}}) + kLastEvent;
 }
 
 void AddNotes(const Ending& ending, OutJson* json) {

@@ -31,6 +31,12 @@ OutJson MakeOpenAiError(const Error& error);
 /// The word of OpenAI's older APIs for how an answer ended.
 std::string_view OpenAiFinishReason(const Ending& ending, bool has_calls);
 
+/// The end of a stream of OpenAI's older APIs: usage, if it is wanted, in a chunk of its own that
+/// begins like `head`, and the mark behind the last event.
+std::string PrintOpenAiEnd(OutJson head, const Totals& totals, bool include_usage);
+/// Such a stream's end if it fails.
+std::string PrintOpenAiFailure(const Error& error);
+
 /// Adds what no API has a word for: "fathom": {"notes"}, if there are any.
 void AddNotes(const Ending& ending, OutJson* json);
 

@@ -164,6 +164,24 @@ Status Refuse(const Field& field, std::string_view reason) {
   return field.Fail(reason);
 }
 
+Status ReadToolChoice(const Field& field, Result<std::string> (*read_name)(const Field& choice),
+                      ToolChoice* choice) {
+  using Choice = ToolChoice::Kind;
+  static constexpr text::Named<Choice> kWords[] = {
+      {"auto", Choice::kAuto}, {"none", Choice::kNone}, {"required", Choice::kRequired}};
+  if (field.IsMissingOrNull()) return {};
+  if (field.IsString()) {
+    FATHOM_ASSIGN(choice->kind, text::ReadName<Choice>(field, kWords));
+    return {};
+  }
+  if (!field.IsObject()) return field.FailKind("a string or an object");
+  FATHOM_ASSIGN(const std::string type, ReadText(field.Member("type")));
+  if (type != "function") return field.Member("type").Fail("only \"function\" can be chosen");
+  choice->kind = Choice::kNamed;
+  FATHOM_ASSIGN(choice->name, read_name(field));
+  return {};
+}
+
 Status ReadResponseFormat(const Field& format, const Field& holder, Request* request) {
   using Format = ResponseFormat::Kind;
   static constexpr text::Named<Format> kKinds[] = {{"text", Format::kText},

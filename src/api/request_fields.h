@@ -49,6 +49,12 @@ base::Result<std::vector<int32_t>> ReadTokenIds(const text::Field& field);
 /// string.
 base::Status Refuse(const text::Field& field, std::string_view reason);
 
+/// tool_choice of OpenAI's APIs: a word, or an object {"type": "function"} that says which, as
+/// `read_name` reads it.
+base::Status ReadToolChoice(const text::Field& field,
+                            base::Result<std::string> (*read_name)(const text::Field& choice),
+                            ToolChoice* choice);
+
 /// A schema as OpenAI's APIs nest it: chat has {"type": "json_schema", "json_schema": {"schema"}},
 /// responses {"type": "json_schema", "schema"}. `holder` is what has "name", "schema" and "strict".
 base::Status ReadResponseFormat(const text::Field& format, const text::Field& holder,

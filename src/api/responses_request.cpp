@@ -146,23 +146,10 @@ Status ReadTools(const Field& tools, const std::string& space, Request* request)
   return {};
 }
 
-Status ReadResponsesToolChoice(const Field& field, ToolChoice* choice) {
-  using Choice = ToolChoice::Kind;
-  static constexpr text::Named<Choice> kWords[] = {
-      {"auto", Choice::kAuto}, {"none", Choice::kNone}, {"required", Choice::kRequired}};
-  if (field.IsMissingOrNull()) return {};
-  if (field.IsString()) {
-    FATHOM_ASSIGN(choice->kind, text::ReadName<Choice>(field, kWords));
-    return {};
-  }
-  if (!field.IsObject()) return field.FailKind("a string or an object");
-  FATHOM_ASSIGN(const std::string type, ReadText(field.Member("type")));
-  if (type != "function") return field.Member("type").Fail("only \"function\" can be chosen");
-  choice->kind = Choice::kNamed;
-  FATHOM_ASSIGN(const std::string space, ReadOptionalText(field.Member("namespace")));
-  FATHOM_ASSIGN(const std::string name, ReadText(field.Member("name")));
-  choice->name = JoinNames(space, name);
-  return {};
+Result<std::string> ReadChosenFunction(const Field& choice) {
+  FATHOM_ASSIGN(const std::string space, ReadOptionalText(choice.Member("namespace")));
+  FATHOM_ASSIGN(const std::string name, ReadText(choice.Member("name")));
+  return JoinNames(space, name);
 }
 
 Status ReadInclude(const Field& root, Request* request) {
@@ -201,7 +188,7 @@ Result<Request> ReadResponsesRequest(const Field& root, const ParseOptions& opti
   FATHOM_TRY(ReadResponseFormat(format, format, &request));
   FATHOM_TRY(ReadInput(root, &request.conversation.messages));
   FATHOM_TRY(ReadTools(root.Member("tools"), "", &request));
-  FATHOM_TRY(ReadResponsesToolChoice(root.Member("tool_choice"), &request.tool_choice));
+  FATHOM_TRY(ReadToolChoice(root.Member("tool_choice"), ReadChosenFunction, &request.tool_choice));
   FATHOM_ASSIGN(request.tool_choice.allow_parallel,
                 ReadFlag(root.Member("parallel_tool_calls"), true));
   if (root.Member("metadata").IsObject()) request.metadata = *root.Member("metadata").json;
