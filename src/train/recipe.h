@@ -73,8 +73,9 @@ struct StepPlace {
 /// REQUIRES: 0 <= step < recipe.steps().
 StepPlace FindStep(const Recipe& recipe, int64_t step);
 
-/// All of a recipe that its first `steps` steps depend on. Stages that begin later are not in it, so
-/// that they may be changed, taken away or added while a training is on its way; nor are comments.
+/// All of a recipe that its first `steps` steps depend on. Stages that begin later are not in it,
+/// so that they may be changed, taken away or added while a training is on its way; nor are
+/// comments.
 std::string TextUpTo(const Recipe& recipe, int64_t steps);
 
 /// Reads the text of a recipe (TOML). Paths in it are relative to the directory of `source`. Errors

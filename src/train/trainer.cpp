@@ -47,8 +47,8 @@ struct Inputs {
   // Of what has made a training's first steps: other texts make another one.
   std::string Identity(const TrainingOptions& options, int64_t steps) const {
     base::DigestBuilder builder;
-    for (const std::string& part : {TextUpTo(recipe, steps), config_text, tokenizer_text, options.from,
-                                    std::to_string(options.lora_rank)}) {
+    for (const std::string& part : {TextUpTo(recipe, steps), config_text, tokenizer_text,
+                                    options.from, std::to_string(options.lora_rank)}) {
       const uint64_t size = part.size();
       builder.Add(std::as_bytes(std::span(&size, 1)));
       builder.Add(std::as_bytes(std::span(part)));

@@ -78,7 +78,8 @@ TEST_F(TrainerTest, RefusesTheStateOfAnotherRecipe) {
   EXPECT_TRUE(refuses("second", Replaced(kTinyRecipe, "tools = 1", "tools = 2")));
 }
 
-// Comments are no part of a training, and stages that have not begun are what they are when they do.
+// Comments are no part of a training, and stages that have not begun are what they are when they
+// do.
 TEST_F(TrainerTest, GoesOnWithOtherStages) {
   const std::string other = Replaced(kTinyRecipe, "tools = 1", "tools = 2");
   folder_.Write("recipe.toml", other);
@@ -175,14 +176,16 @@ TEST(RecipeTest, RatesWarmUpAndGoStraight) {
 }
 
 // A training of hours should not end with a key that has been renamed since.
-TEST(RecipeTest, OfTheShippedModelNamesWhatIsThere) {
-  const std::string path = FATHOM_SOURCE_DIR "/configs/default.toml";
-  const auto text = base::ReadFile(path);
-  ASSERT_TRUE(text.ok()) << text.error().message;
-  const auto recipe = ParseRecipe(*text, path);
-  ASSERT_TRUE(recipe.ok()) << recipe.error().message;
-  EXPECT_TRUE(std::filesystem::is_regular_file(recipe->model));
-  EXPECT_TRUE(std::filesystem::is_regular_file(recipe->tokenizer));
+TEST(RecipeTest, OfTheProjectNameWhatIsThere) {
+  for (const char* name : {"default.toml", "short.toml"}) {
+    const std::string path = std::string(FATHOM_SOURCE_DIR "/configs/") + name;
+    const auto text = base::ReadFile(path);
+    ASSERT_TRUE(text.ok()) << text.error().message;
+    const auto recipe = ParseRecipe(*text, path);
+    ASSERT_TRUE(recipe.ok()) << recipe.error().message;
+    EXPECT_TRUE(std::filesystem::is_regular_file(recipe->model));
+    EXPECT_TRUE(std::filesystem::is_regular_file(recipe->tokenizer));
+  }
 }
 
 }  // namespace
