@@ -7,7 +7,7 @@
 namespace fathom::train {
 namespace {
 
-// Of each of several tokens: what a head asks and what its row of an untrained layer is.
+// Between the query of each of `asking` and the row that the token beside it in `tokens` makes.
 at::Tensor Cosines(const ParameterTable& table, const model::AttentionWeights& weights,
                    int64_t head, const at::Tensor& asking, const at::Tensor& tokens) {
   const int64_t dim = table.config().head_dim;
