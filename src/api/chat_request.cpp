@@ -9,7 +9,7 @@ namespace {
 using base::Status;
 using text::Field;
 
-base::Result<std::string> ReadChosenFunction(const Field& choice) {
+base::Result<std::string> ReadChosenChatFunction(const Field& choice) {
   return ReadText(choice.Member("function").Member("name"));
 }
 
@@ -58,7 +58,7 @@ base::Result<Request> ReadChatRequest(const Field& root, const ParseOptions& opt
                 ReadFlag(root.Member("stream_options").Member("include_usage"), false));
   const Field format = root.Member("response_format");
   FATHOM_TRY(ReadResponseFormat(format, format.Member("json_schema"), &request));
-  FATHOM_TRY(ReadToolChoice(root.Member("tool_choice"), ReadChosenFunction, &request.tool_choice));
+  FATHOM_TRY(ReadToolChoice(root.Member("tool_choice"), ReadChosenChatFunction, &request.tool_choice));
   FATHOM_ASSIGN(request.tool_choice.allow_parallel,
                 ReadFlag(root.Member("parallel_tool_calls"), true));
   FATHOM_ASSIGN(request.conversation, text::ReadConversation(*root.json));
