@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "base/file.h"
+#include "base/atomic_file.h"
 #include "base/temporary_folder_testing.h"
 #include "talk.h"
 
@@ -48,8 +48,7 @@ TEST(RunTest, AnswersFromTheSystemMessageAndTellsWhatItTook) {
 TEST(RunTest, TheTextMayComeFromAFileOrStandardInput) {
   const base::TemporaryFolder folder;
   const std::string question = "Code of saddle thorn?\n";
-  auto file = base::OutputFile::Create(folder / "question.txt");
-  ASSERT_TRUE(file.ok() && file->Write(question).ok() && file->Close().ok());
+  ASSERT_TRUE(base::ReplaceFile(folder / "question.txt", question).ok());
   const Arguments rest = {"--system", Document(), "--temp", "0"};
   EXPECT_EQ(RunJson(WithModel("run") + rest + Arguments{"-f", folder / "question.txt"})["usage"],
             RunJson(Ask())["usage"]);

@@ -58,7 +58,8 @@ base::Result<Request> ReadChatRequest(const Field& root, const ParseOptions& opt
                 ReadFlag(root.Member("stream_options").Member("include_usage"), false));
   const Field format = root.Member("response_format");
   FATHOM_TRY(ReadResponseFormat(format, format.Member("json_schema"), &request));
-  FATHOM_TRY(ReadToolChoice(root.Member("tool_choice"), ReadChosenChatFunction, &request.tool_choice));
+  FATHOM_TRY(
+      ReadToolChoice(root.Member("tool_choice"), ReadChosenChatFunction, &request.tool_choice));
   FATHOM_ASSIGN(request.tool_choice.allow_parallel,
                 ReadFlag(root.Member("parallel_tool_calls"), true));
   FATHOM_ASSIGN(request.conversation, text::ReadConversation(*root.json));

@@ -188,7 +188,8 @@ Result<Request> ReadResponsesRequest(const Field& root, const ParseOptions& opti
   FATHOM_TRY(ReadResponseFormat(format, format, &request));
   FATHOM_TRY(ReadInput(root, &request.conversation.messages));
   FATHOM_TRY(ReadTools(root.Member("tools"), "", &request));
-  FATHOM_TRY(ReadToolChoice(root.Member("tool_choice"), ReadNamespacedChoice, &request.tool_choice));
+  FATHOM_TRY(
+      ReadToolChoice(root.Member("tool_choice"), ReadNamespacedChoice, &request.tool_choice));
   FATHOM_ASSIGN(request.tool_choice.allow_parallel,
                 ReadFlag(root.Member("parallel_tool_calls"), true));
   if (root.Member("metadata").IsObject()) request.metadata = *root.Member("metadata").json;

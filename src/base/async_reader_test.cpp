@@ -13,7 +13,7 @@
 #include <map>
 #include <vector>
 
-#include "base/file.h"
+#include "base/atomic_file.h"
 #include "base/open_file.h"
 #include "base/sandbox_testing.h"
 #include "base/temporary_folder_testing.h"
@@ -30,8 +30,8 @@ class NumberedFile {
   NumberedFile() {
     std::vector<std::byte> bytes(kFileBytes);
     for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = ByteAt(i);
-    auto out = OutputFile::Create(path_);
-    FATHOM_CHECK(out.ok() && out->Write(bytes).ok() && out->Close().ok());
+    auto out = AtomicFile::Create(path_);
+    FATHOM_CHECK(out.ok() && out->Write(bytes).ok() && out->Commit().ok());
   }
   const std::string& path() const { return path_; }
 

@@ -5,7 +5,7 @@
 #include <filesystem>
 #include <limits>
 
-#include "base/file.h"
+#include "base/atomic_file.h"
 #include "base/temporary_folder_testing.h"
 
 namespace fathom::base {
@@ -20,10 +20,7 @@ class AvailableMemoryTest : public testing::Test {
 
   void Write(const std::string& path, const std::string& text) {
     std::filesystem::create_directories(std::filesystem::path(root_ + path).parent_path());
-    auto file = OutputFile::Create(root_ + path);
-    ASSERT_TRUE(file.ok());
-    ASSERT_TRUE(file->Write(text).ok());
-    ASSERT_TRUE(file->Close().ok());
+    ASSERT_TRUE(ReplaceFile(root_ + path, text).ok());
   }
 
   const TemporaryFolder folder_;

@@ -7,6 +7,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/atomic_file.h"
 #include "base/cores.h"
 #include "base/file.h"
 #include "base/temporary_folder_testing.h"
@@ -34,34 +35,11 @@ TEST(Result, CarriesTheFirstError) {
 TEST(File, WritesAndReadsBack) {
   const TemporaryFolder folder;
   const std::string path = folder / "file";
-  auto out = OutputFile::Create(path);
-  ASSERT_TRUE(out.ok());
-  ASSERT_TRUE(out->Write("some ").ok());
-  ASSERT_TRUE(out->Write("bytes").ok());
-  ASSERT_TRUE(out->Close().ok());
+  ASSERT_TRUE(ReplaceFile(path, "some bytes").ok());
   EXPECT_EQ(*ReadFile(path), "some bytes");
   auto mapped = MappedFile::Open(path);
   ASSERT_TRUE(mapped.ok());
   EXPECT_EQ(mapped->bytes().size(), 10u);
-}
-
-TEST(File, AnUnfinishedFileIsRemoved) {
-  const TemporaryFolder folder;
-  const std::string path = folder / "unfinished";
-  {
-    auto out = OutputFile::Create(path);
-    ASSERT_TRUE(out.ok());
-    ASSERT_TRUE(out->Write("half").ok());
-  }
-  EXPECT_FALSE(std::filesystem::exists(path));
-}
-
-TEST(File, ReportsAFullDisk) {
-  auto out = OutputFile::Create("/dev/full");
-  ASSERT_TRUE(out.ok());
-  const Status status = out->Write("x");
-  ASSERT_FALSE(status.ok());
-  EXPECT_EQ(status.error().message, "/dev/full: cannot write: No space left on device");
 }
 
 TEST(File, NamesWhatIsMissing) {

@@ -86,42 +86,6 @@ Result<std::string> ReadFile(const std::string& path, size_t max_bytes) {
   }
 }
 
-Result<OutputFile> OutputFile::Create(const std::string& path) {
-  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-  if (fd < 0) return SystemError(path, "create");
-  return OutputFile(path, fd);
-}
-
-OutputFile::OutputFile(OutputFile&& other) noexcept
-    : path_(std::move(other.path_)), fd_(std::exchange(other.fd_, -1)) {}
-
-OutputFile::~OutputFile() {
-  if (fd_ < 0) return;
-  ::close(fd_);
-  struct stat info {};
-  // Devices and pipes are not ours to remove.
-  if (::stat(path_.c_str(), &info) == 0 && S_ISREG(info.st_mode)) ::unlink(path_.c_str());
-}
-
-Status OutputFile::Write(std::span<const std::byte> bytes) {
-  FATHOM_CHECK(fd_ >= 0);
-  while (!bytes.empty()) {
-    const ssize_t n = ::write(fd_, bytes.data(), bytes.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return SystemError(path_, "write");
-    bytes = bytes.subspan(static_cast<size_t>(n));
-  }
-  return {};
-}
-
-Status OutputFile::Write(std::string_view text) { return Write(std::as_bytes(std::span(text))); }
-
-Status OutputFile::Close() {
-  FATHOM_CHECK(fd_ >= 0);
-  if (::close(std::exchange(fd_, -1)) != 0) return SystemError(path_, "close");
-  return {};
-}
-
 Status MakeDirectories(const std::string& path) {
   std::error_code code;
   std::filesystem::create_directories(path, code);

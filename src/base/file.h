@@ -1,4 +1,4 @@
-// Files as the rest of the program sees them: mapped for reading, or written whole.
+// Files as the rest of the program reads them: mapped, or whole.
 #pragma once
 
 #include <cstddef>
@@ -36,29 +36,6 @@ class MappedFile {
 
 /// Reads a whole file of at most `max_bytes` as text or raw bytes.
 Result<std::string> ReadFile(const std::string& path, size_t max_bytes = size_t{1} << 30);
-
-/// Writes a file front to back. Every failure, a full disk included, is reported by Write or Close;
-/// an object destroyed before a successful Close removes what it wrote.
-class OutputFile {
- public:
-  /// Creates or truncates `path`.
-  static Result<OutputFile> Create(const std::string& path);
-
-  OutputFile(OutputFile&& other) noexcept;
-  OutputFile& operator=(OutputFile&&) = delete;
-  ~OutputFile();
-
-  Status Write(std::span<const std::byte> bytes);
-  Status Write(std::string_view text);
-  /// Flushes to the kernel and closes. REQUIRES: not closed before.
-  Status Close();
-
- private:
-  OutputFile(std::string path, int fd) : path_(std::move(path)), fd_(fd) {}
-
-  std::string path_;
-  int fd_ = -1;
-};
 
 /// Creates the directory `path` and its parents; success if it exists already.
 Status MakeDirectories(const std::string& path);

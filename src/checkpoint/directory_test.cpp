@@ -71,7 +71,7 @@ TEST(TensorDirectory, ReadsASingleFileOrAllShardsWithoutAnIndex) {
   const TemporaryFolder folder;
   WriteBytes(folder / "model-00002-of-00002.safetensors", MakeBytesFile({"b"}));
   WriteBytes(folder / "model-00001-of-00002.safetensors", MakeBytesFile({"a"}));
-  WriteBytes(folder / "model-00001-of-00002.safetensors.partial", "x");
+  WriteBytes(folder / "model-00001-of-00002.safetensors.partial-1-0", "x");
   WriteBytes(folder / "other.safetensors", "x");
   auto directory = TensorDirectory::Open(folder.path());
   ASSERT_TRUE(directory.ok()) << directory.error().message;

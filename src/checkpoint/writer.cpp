@@ -53,7 +53,7 @@ std::string FormatHeader(std::span<const TensorSpec> tensors) {
 base::Result<SafetensorsWriter> SafetensorsWriter::Create(const std::string& path,
                                                           std::span<const TensorSpec> tensors) {
   FATHOM_CHECK(HaveDistinctNames(tensors));
-  FATHOM_ASSIGN(PendingFile file, PendingFile::Create(path));
+  FATHOM_ASSIGN(base::AtomicFile file, base::AtomicFile::Create(path));
   FATHOM_TRY(file.Write(FormatHeader(tensors)));
   return SafetensorsWriter(std::move(file), BytesOf(tensors));
 }
@@ -64,9 +64,9 @@ base::Status SafetensorsWriter::Append(std::span<const std::byte> data) {
   return file_.Write(data);
 }
 
-base::Status SafetensorsWriter::Close() {
+base::Status SafetensorsWriter::Commit() {
   FATHOM_CHECK(remaining_bytes_ == 0);
-  return file_.Close();
+  return file_.Commit();
 }
 
 base::Status WriteSafetensors(const std::string& path, std::span<const NamedTensor> tensors) {
@@ -75,8 +75,7 @@ base::Status WriteSafetensors(const std::string& path, std::span<const NamedTens
   FATHOM_ASSIGN(SafetensorsWriter writer, SafetensorsWriter::Create(path, specs));
   for (const auto& [name, view] : tensors)
     FATHOM_TRY(writer.Append({view.data, static_cast<size_t>(view.bytes())}));
-  FATHOM_TRY(writer.Close());
-  return writer.Publish();
+  return writer.Commit();
 }
 
 base::Result<ShardedWriter> ShardedWriter::Create(const std::string& directory,
@@ -124,7 +123,6 @@ base::Status ShardedWriter::Append(std::span<const std::byte> data) {
   while (!data.empty()) {
     if (shards_.back().remaining_bytes() == 0) {
       FATHOM_CHECK(shards_.size() + 1 < shard_begins_.size());
-      FATHOM_TRY(shards_.back().Close());
       FATHOM_TRY(BeginShard());
       continue;
     }
@@ -137,11 +135,7 @@ base::Status ShardedWriter::Append(std::span<const std::byte> data) {
 
 base::Status ShardedWriter::Finish() {
   // Shards of empty tensors only are never reached by data.
-  while (shards_.size() + 1 < shard_begins_.size()) {
-    FATHOM_TRY(shards_.back().Close());
-    FATHOM_TRY(BeginShard());
-  }
-  FATHOM_TRY(shards_.back().Close());
+  while (shards_.size() + 1 < shard_begins_.size()) FATHOM_TRY(BeginShard());
 
   // An older index would mix old and new shards if naming them stopped half-way.
   const std::string index_path = fmt::format("{}/{}", directory_, kIndexFile);
@@ -150,11 +144,11 @@ base::Status ShardedWriter::Finish() {
   if (code) return base::MakeError("{}: cannot remove it: {}", index_path, code.message());
   ShardIndex index;
   for (size_t shard = 0; shard < shards_.size(); ++shard) {
-    FATHOM_TRY(shards_[shard].Publish());
+    FATHOM_TRY(shards_[shard].Commit());
     for (size_t i = shard_begins_[shard]; i < shard_begins_[shard + 1]; ++i)
       index.entries.push_back({tensors_[i].name, ShardName(shard)});
   }
-  return WriteWhole(index_path, FormatIndex(index, total_bytes_));
+  return base::ReplaceFile(index_path, FormatIndex(index, total_bytes_));
 }
 
 }  // namespace fathom::checkpoint

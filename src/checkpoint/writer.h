@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
+#include "base/atomic_file.h"
 #include "base/result.h"
 #include "checkpoint/index.h"
-#include "checkpoint/pending_file.h"
 #include "tensor/tensor_view.h"
 
 namespace fathom::checkpoint {
@@ -26,7 +26,7 @@ struct TensorSpec {
   }
 };
 
-/// Writes one safetensors file, front to back. The file appears under its name at Publish; an
+/// Writes one safetensors file, front to back. The file appears under its name at Commit; an
 /// object destroyed earlier leaves nothing behind.
 class SafetensorsWriter {
  public:
@@ -36,19 +36,17 @@ class SafetensorsWriter {
 
   /// Appends data; pieces need not begin or end where tensors do. REQUIRES: no more than declared.
   base::Status Append(std::span<const std::byte> data);
-  /// Ends the file under its temporary name. REQUIRES: all declared data was appended.
-  base::Status Close();
-  /// Gives the closed file its name.
-  base::Status Publish() { return file_.Publish(); }
+  /// As AtomicFile::Commit. REQUIRES: all declared data was appended.
+  base::Status Commit();
 
   /// Declared bytes that are still to be appended.
   uint64_t remaining_bytes() const { return remaining_bytes_; }
 
  private:
-  SafetensorsWriter(PendingFile file, uint64_t bytes)
+  SafetensorsWriter(base::AtomicFile file, uint64_t bytes)
       : file_(std::move(file)), remaining_bytes_(bytes) {}
 
-  PendingFile file_;
+  base::AtomicFile file_;
   uint64_t remaining_bytes_;
 };
 
@@ -93,7 +91,7 @@ class ShardedWriter {
   std::string directory_;
   std::vector<TensorSpec> tensors_;
   std::vector<size_t> shard_begins_;       // the first tensor of each shard, then tensors_.size()
-  std::vector<SafetensorsWriter> shards_;  // those begun; all but the last are closed
+  std::vector<SafetensorsWriter> shards_;  // those begun; all but the last are full
   uint64_t total_bytes_ = 0;
 };
 

@@ -81,8 +81,7 @@ TEST(SafetensorsWriter, RoundTripsWhateverThePieces) {
     auto writer = SafetensorsWriter::Create(folder / "model.safetensors", SomeTensors());
     ASSERT_TRUE(writer.ok()) << writer.error().message;
     AppendInPieces(*writer, data, seed);
-    ASSERT_TRUE(writer->Close().ok());
-    ASSERT_TRUE(writer->Publish().ok());
+    ASSERT_TRUE(writer->Commit().ok());
     const auto directory = TensorDirectory::Open(folder.path());
     ASSERT_TRUE(directory.ok()) << directory.error().message;
     EXPECT_EQ(StoredBytes(*directory), data);
@@ -106,17 +105,13 @@ TEST(SafetensorsWriter, BeginsTheDataOnACacheLine) {
   }
 }
 
-TEST(SafetensorsWriter, LeavesNothingBehindUnlessPublished) {
+TEST(SafetensorsWriter, LeavesNothingBehindUnlessCommitted) {
   const TemporaryFolder folder;
   WriteBytes(folder / "x.safetensors", "old");
-  const std::string data(kSomeBytes, 'x');
-  for (const bool close : {false, true}) {
+  {
     auto writer = SafetensorsWriter::Create(folder / "x.safetensors", SomeTensors());
     ASSERT_TRUE(writer.ok());
-    ASSERT_TRUE(writer->Append(AsBytes(data)).ok());
-    if (close) {
-      ASSERT_TRUE(writer->Close().ok());
-    }
+    ASSERT_TRUE(writer->Append(AsBytes(std::string(kSomeBytes, 'x'))).ok());
   }
   EXPECT_THAT(ListFiles(folder), UnorderedElementsAre("x.safetensors"));
   EXPECT_EQ(base::ReadFile(folder / "x.safetensors").value(), "old");

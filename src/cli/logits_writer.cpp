@@ -65,8 +65,7 @@ void LogitsWriter::OnLayer(int64_t layer, const float* streams) {
 base::Status LogitsWriter::Finish() {
   FATHOM_TRY(file_.Append(std::as_bytes(std::span(mtp_logits_))));
   for (const auto& hidden : hidden_) FATHOM_TRY(file_.Append(std::as_bytes(std::span(hidden))));
-  FATHOM_TRY(file_.Close());
-  return file_.Publish();
+  return file_.Commit();
 }
 
 }  // namespace fathom::cli

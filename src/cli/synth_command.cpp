@@ -5,9 +5,9 @@
 #include <system_error>
 #include <vector>
 
+#include "base/atomic_file.h"
 #include "base/file.h"
 #include "base/thread_pool.h"
-#include "checkpoint/pending_file.h"
 #include "cli/commands.h"
 #include "cli/format.h"
 #include "cli/json.h"
@@ -75,9 +75,8 @@ bool IsResultFile(const std::string& name) {
     return stem == kMarker || stem == "config.json" || stem == "model.safetensors.index.json" ||
            (stem.starts_with("model-") && stem.ends_with(".safetensors"));
   };
-  constexpr std::string_view kPartial = ".partial";
-  return is_one_of(name) || (name.ends_with(kPartial) && is_one_of(std::string_view(name).substr(
-                                                             0, name.size() - kPartial.size())));
+  // A run that was interrupted leaves files under their temporary names.
+  return is_one_of(std::string_view(name).substr(0, name.find(".partial-")));
 }
 
 /// The files of a previous result. Anything else in the directory is an error.
@@ -111,7 +110,7 @@ base::Status WriteMarker(const SynthCommandOptions& options) {
   Json json = {{"like", options.like}, {"seed", options.synth.seed}};
   if (options.synth.layers) json["layers"] = *options.synth.layers;
   if (options.synth.experts) json["experts"] = *options.synth.experts;
-  return checkpoint::WriteWhole(options.out + "/" + kMarker, DumpJson(json));
+  return base::ReplaceFile(options.out + "/" + kMarker, DumpJson(json));
 }
 
 base::Status WriteCheckpoint(const std::string& config_json, const SynthCommandOptions& options) {

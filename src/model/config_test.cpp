@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "base/file.h"
+#include "base/atomic_file.h"
 #include "base/temporary_folder_testing.h"
 
 namespace fathom::model {
@@ -318,10 +318,7 @@ TEST(Config, LoadsFromADirectory) {
   const base::TemporaryFolder folder;
   EXPECT_THAT(LoadConfig(folder / "absent").error().message,
               HasSubstr("/absent/config.json: cannot open"));
-  auto file = base::OutputFile::Create(folder / "config.json");
-  ASSERT_TRUE(file.ok());
-  ASSERT_TRUE(file->Write(kSmall).ok());
-  ASSERT_TRUE(file->Close().ok());
+  ASSERT_TRUE(base::ReplaceFile(folder / "config.json", kSmall).ok());
   const auto config = LoadConfig(folder.path());
   ASSERT_TRUE(config.ok()) << config.error().message;
   EXPECT_EQ(config->layers.size(), 6u);

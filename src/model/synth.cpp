@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "checkpoint/pending_file.h"
+#include "base/atomic_file.h"
 #include "checkpoint/writer.h"
 #include "model/config.h"
 #include "model/random_values.h"
@@ -136,7 +136,7 @@ base::Status WriteRandomCheckpoint(const std::string& directory, std::string_vie
   FATHOM_ASSIGN(auto writer, checkpoint::ShardedWriter::Create(directory, std::move(specs)));
   FATHOM_TRY(WriteTensors(slots, options.seed, writer, pool, progress));
   FATHOM_TRY(writer.Finish());
-  return checkpoint::WriteWhole(directory + "/config.json", cut);
+  return base::ReplaceFile(directory + "/config.json", cut);
 }
 
 }  // namespace fathom::model

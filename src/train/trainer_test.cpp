@@ -49,7 +49,7 @@ TEST_F(TrainerTest, ResumesFromTheLastWholeState) {
   ASSERT_TRUE(Run("straight").ok());
   ASSERT_TRUE(Run("killed", 2).ok());
   std::ofstream(folder_ / "killed/curves.csv", std::ios::app) << "3,1,1,1,1,1,1,1\n";
-  folder_.Write("killed/state-3.safetensors.partial", "half");
+  folder_.Write("killed/state-3.safetensors.partial-1-0", "half");
   ASSERT_TRUE(Run("killed")->is_complete);
   EXPECT_TRUE(folder_.Read("straight/curves.csv") == folder_.Read("killed/curves.csv"));
   EXPECT_TRUE(folder_.Read("straight/state-5.safetensors") ==
