@@ -19,14 +19,20 @@ std::string MakeCode(bool words, Random& random) {
   return words ? std::string(PickAnyWord(random)) : std::to_string(1000 + random.Below(9000));
 }
 
-std::vector<RecallFact> MakeFacts(int64_t count, bool words, Random& random) {
+std::string MakeName(bool numbers, Random& random) {
+  if (numbers) return std::to_string(100 + random.Below(kMaxNumberedFacts));
+  std::string name(random.Pick(kWords));
+  (name += ' ') += random.Pick(kWords);
+  return name;
+}
+
+std::vector<RecallFact> MakeFacts(const RecallOptions& options, Random& random) {
   std::vector<RecallFact> facts;
   std::unordered_set<std::string> names;
-  while (facts.size() < static_cast<size_t>(count)) {
-    std::string name(random.Pick(kWords));
-    (name += ' ') += random.Pick(kWords);
+  while (facts.size() < static_cast<size_t>(options.facts)) {
+    const std::string name = MakeName(options.numbers, random);
     if (!names.insert(name).second) continue;
-    facts.push_back({.name = name, .code = MakeCode(words, random)});
+    facts.push_back({.name = name, .code = MakeCode(options.words, random)});
   }
   return facts;
 }
@@ -98,10 +104,11 @@ std::string JoinFacts(std::span<const RecallFact> facts, std::string_view last, 
 }  // namespace
 
 RecallDocument MakeRecallDocument(const RecallOptions& options) {
-  FATHOM_CHECK(options.facts >= 1 && options.facts <= kMaxRecallFacts);
+  const int64_t most = options.numbers ? kMaxNumberedFacts : kMaxRecallFacts;
+  FATHOM_CHECK(options.facts >= 1 && options.facts <= most);
   Random random(options.seed);
   RecallDocument document;
-  document.facts = MakeFacts(options.facts, options.words, random);
+  document.facts = MakeFacts(options, random);
   const auto statements = MakeStatements(document.facts, options, random);
   int64_t filler_bytes = options.bytes;
   for (const Statement& statement : statements)

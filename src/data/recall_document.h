@@ -10,17 +10,19 @@ namespace fathom::data {
 
 /// As many as there are pairs of its words.
 inline constexpr int64_t kMaxRecallFacts = 114 * 114;
+/// As many as there are numbers of three digits.
+inline constexpr int64_t kMaxNumberedFacts = 900;
 
 /// "The code of NAME is CODE."
 struct RecallFact {
-  std::string name{};  ///< two words; no two facts of a document have the same
+  std::string name{};  ///< two words, or a number; no two facts of a document have the same
   std::string code{};  ///< four digits, the first not 0, or a word: as stated last
   int64_t offset = 0;  ///< of the line that states it last, in bytes of the text
 };
 
 struct RecallOptions {
   uint64_t seed = 1;
-  int64_t facts = 40;    ///< 1 to kMaxRecallFacts
+  int64_t facts = 40;    ///< 1 to kMaxRecallFacts; with numbers to kMaxNumberedFacts
   int64_t bytes = 2000;  ///< lines of filler make up what the facts lack to this
   /// Share of the facts that are stated again later with another code: "The code of NAME is now
   /// CODE."
@@ -28,6 +30,8 @@ struct RecallOptions {
   /// Codes are words, of those that tool sessions are about too: who can copy these can fill in
   /// calls.
   bool words = false;
+  /// Names are numbers of three digits, as those of orders are in tool sessions.
+  bool numbers = false;
   /// Share of the lines of random words that end in the name of a fact. In very long documents
   /// names stand there by chance: any two words side by side are one of kMaxRecallFacts.
   double decoys = 0;

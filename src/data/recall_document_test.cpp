@@ -50,6 +50,17 @@ TEST(RecallDocumentTest, CodesMayBeWords) {
   EXPECT_GT(codes.size(), 120U) << "of 185";
 }
 
+TEST(RecallDocumentTest, NamesMayBeNumbers) {
+  const RecallDocument document =
+      MakeRecallDocument({.seed = 2, .facts = kMaxNumberedFacts, .bytes = 0, .numbers = true});
+  std::set<std::string> names;
+  for (const RecallFact& fact : document.facts) {
+    EXPECT_TRUE(std::regex_match(fact.name, std::regex("[1-9][0-9]{2}"))) << fact.name;
+    names.insert(fact.name);
+  }
+  EXPECT_EQ(std::ssize(names), kMaxNumberedFacts);
+}
+
 TEST(RecallDocumentTest, IsTheSameOnEveryPlatform) {
   EXPECT_EQ(MakeRecallDocument({.seed = 1, .facts = 2, .bytes = 0}).text,
             "The code of orchid mirror is 7930.\n"

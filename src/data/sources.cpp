@@ -109,6 +109,8 @@ RecallDocument Mixture::MakeDocument(double bytes, std::span<const std::string> 
   constexpr double kStatementBytes = 36;
   double most = std::clamp(bytes / kStatementBytes, 1.0, kMaxRecallFacts / 4.0);
   if (recall.facts > 0) most = std::min(most, static_cast<double>(recall.facts));
+  const bool numbers = recall.numbers > 0 && random.Chance(recall.numbers);
+  if (numbers) most = std::min(most, kMaxNumberedFacts / 4.0);
   const int64_t facts = LogUniform(std::min(3.0, most), most, random);
   const double stated = static_cast<double>(facts) * kStatementBytes;
   if (recall.filler < 1) bytes = std::min(bytes, stated / (1 - recall.filler));
@@ -117,6 +119,7 @@ RecallDocument Mixture::MakeDocument(double bytes, std::span<const std::string> 
                              .bytes = static_cast<int64_t>(bytes),
                              .restated = random.Chance(recall.restated) ? 0.3 : 0,
                              .words = recall.words > 0 && random.Chance(recall.words),
+                             .numbers = numbers,
                              .decoys = recall.decoys,
                              .prose = prose});
 }
@@ -155,7 +158,10 @@ base::Status Mixture::AppendTools(uint64_t seed, int64_t tokens, Sample& sample)
   Random random(MixSeed(seed, 1));
   if (random.Chance(options_.sessions.few_cities))
     session.cities = 2 + static_cast<int64_t>(random.Below(3));
-  session.only_weather = random.Chance(options_.sessions.weather);
+  if (random.Chance(options_.sessions.weather))
+    session.only = Tool::kWeather;
+  else if (random.Chance(options_.sessions.orders))
+    session.only = Tool::kOrder;
   return AppendConversation(*tokenizer_, MakeTools(session, is_brief), options_.weights, sample);
 }
 

@@ -30,6 +30,7 @@ struct RecallMixture {
   double restated = 0.3;  ///< share of documents in which facts are restated
   double several = 0.2;   ///< share of questions that ask for several facts
   double words = 0;       ///< share of documents whose codes are words
+  double numbers = 0;     ///< share of documents whose names are numbers
   double decoys = 0;      ///< share of lines of filler that name facts without stating them
 };
 
@@ -40,6 +41,7 @@ struct ToolMixture {
   double pairs = 0.3;      ///< share of questions about the weather that are about two cities
   double few_cities = 0;   ///< share of those in which the same two to four are asked about
   double weather = 0;      ///< share of those that are about the weather alone
+  double orders = 0;       ///< share of the others that are about orders alone
 };
 
 struct MixtureOptions {

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <regex>
+
 #include "data/bpe_trainer.h"
 #include "text/protocol_strings.h"
 
@@ -169,6 +171,29 @@ TEST(MixtureTest, AsksForTwoCitiesAsOftenAsItIsTold) {
   };
   EXPECT_EQ(count(0), 0);
   EXPECT_GT(count(0.9), 5);
+}
+
+TEST(MixtureTest, HasSessionsAboutOrdersAloneAsOftenAsItIsTold) {
+  const auto other_samples = [](double orders) {
+    return SamplesWith("get_weather", {.orders = orders});
+  };
+  EXPECT_GT(other_samples(0), 15);
+  EXPECT_EQ(other_samples(1), 0);
+}
+
+TEST(MixtureTest, NamesFactsByNumbersAsOftenAsItIsTold) {
+  const auto count = [](double numbers) {
+    const auto mixture = Mixture::Create(TestTokenizer(), {.recall = {.numbers = numbers}});
+    int named = 0;
+    for (uint64_t seed = 0; seed < 20; ++seed) {
+      const std::string text = *TestTokenizer().Decode(mixture->Make(seed, 1000)->tokens);
+      named += std::regex_search(text, std::regex("The code of [0-9]{3} is")) ? 1 : 0;
+    }
+    return named;
+  };
+  EXPECT_EQ(count(0), 0);
+  EXPECT_GT(count(0.5), 3);
+  EXPECT_EQ(count(1), 20);
 }
 
 TEST(MixtureTest, NeedsSomethingToMix) {

@@ -3,9 +3,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "data/tool_catalog.h"
 #include "text/json.h"
 #include "text/message.h"
 
@@ -39,10 +41,10 @@ struct ToolSessionOptions {
   /// That are asked about; 0: all that there are. The fewer, the sooner is out of date what a tool
   /// said.
   int64_t cities = 0;
-  bool only_weather = false;  ///< the only tool
+  std::optional<Tool> only{};  ///< the only tool
 };
 
-/// A session with three to six tools, unless `only_weather` is set. There are calls with text,
+/// A session with three to six tools, unless `only` is set. There are calls with text,
 /// numbers, truth values and objects; calls side by side; tools that fail once and are asked again;
 /// and turns that need what a tool said turns ago, in a call or without one. Depends on the options
 /// alone, on every platform; the beginning of a longer session is that of a shorter one.

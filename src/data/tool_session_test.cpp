@@ -88,16 +88,18 @@ TEST(ToolSessionTest, AsksAboutSoManyCities) {
   }
 }
 
-TEST(ToolSessionTest, CanBeAboutTheWeatherAlone) {
-  const ToolSession session = MakeToolSession({.seed = 3, .turns = 60, .only_weather = true});
-  EXPECT_EQ(session.tools.size(), 1u);
-  int remembered = 0;
-  for (const ToolTurn& turn : session.turns) {
-    remembered += turn.steps.empty() ? 1 : 0;
-    for (const ToolStep& step : turn.steps)
-      for (const text::ToolCall& call : step.calls) EXPECT_EQ(call.name, "get_weather");
+TEST(ToolSessionTest, CanBeAboutOneToolAlone) {
+  for (const Tool tool : {Tool::kWeather, Tool::kOrder}) {
+    const ToolSession session = MakeToolSession({.seed = 3, .turns = 60, .only = tool});
+    EXPECT_EQ(session.tools.size(), 1u);
+    int remembered = 0;
+    for (const ToolTurn& turn : session.turns) {
+      remembered += turn.steps.empty() ? 1 : 0;
+      for (const ToolStep& step : turn.steps)
+        for (const text::ToolCall& call : step.calls) EXPECT_EQ(call.name, NameOf(tool));
+    }
+    EXPECT_GT(remembered, 5);
   }
-  EXPECT_GT(remembered, 5);
 }
 
 TEST(ToolSessionTest, LongerSessionsBeginAlike) {

@@ -124,12 +124,14 @@ base::Result<Stage> ReadStage(const toml::table& table, const std::string& where
   reader.Share("restated", stage.recall.restated);
   reader.Share("several", stage.recall.several);
   reader.Share("words", stage.recall.words);
+  reader.Share("numbers", stage.recall.numbers);
   reader.Share("decoys", stage.recall.decoys);
   reader.Share("brief", stage.sessions.brief);
   reader.Share("remember", stage.sessions.remember);
   reader.Share("pairs", stage.sessions.pairs);
   reader.Share("few_cities", stage.sessions.few_cities);
   reader.Share("weather", stage.sessions.weather);
+  reader.Share("orders", stage.sessions.orders);
   double context = stage.weights.context;
   reader.Number("context_weight", context);
   stage.weights.context = static_cast<float>(context);
