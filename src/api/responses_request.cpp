@@ -146,7 +146,7 @@ Status ReadTools(const Field& tools, const std::string& space, Request* request)
   return {};
 }
 
-Result<std::string> ReadNamespacedChoice(const Field& choice) {
+Result<std::string> ReadChosenResponsesFunction(const Field& choice) {
   FATHOM_ASSIGN(const std::string space, ReadOptionalText(choice.Member("namespace")));
   FATHOM_ASSIGN(const std::string name, ReadText(choice.Member("name")));
   return JoinNames(space, name);
@@ -188,8 +188,8 @@ Result<Request> ReadResponsesRequest(const Field& root, const ParseOptions& opti
   FATHOM_TRY(ReadResponseFormat(format, format, &request));
   FATHOM_TRY(ReadInput(root, &request.conversation.messages));
   FATHOM_TRY(ReadTools(root.Member("tools"), "", &request));
-  FATHOM_TRY(
-      ReadToolChoice(root.Member("tool_choice"), ReadNamespacedChoice, &request.tool_choice));
+  FATHOM_TRY(ReadToolChoice(root.Member("tool_choice"), ReadChosenResponsesFunction,
+                            &request.tool_choice));
   FATHOM_ASSIGN(request.tool_choice.allow_parallel,
                 ReadFlag(root.Member("parallel_tool_calls"), true));
   if (root.Member("metadata").IsObject()) request.metadata = *root.Member("metadata").json;
