@@ -24,9 +24,10 @@ constexpr const char* kTrainDetails =
     "The recipe is a TOML file that names the architecture (a config.json), the\n"
     "tokenizer and the stages; docs/design/training.md describes its keys. Everything\n"
     "is written to --out: model/ (a checkpoint in the official layout, for the other\n"
-    "commands), curves.csv and curves.svg (the losses), and a state. When the command\n"
-    "was stopped, by Ctrl-C or in any other way, and is given again, it goes on from\n"
-    "there, and the result is the same to the bit, on any number of threads.";
+    "commands), curves.csv (the losses), exams.csv (what its exams found), curves.svg\n"
+    "(both), and a state. When the command was stopped, by Ctrl-C or in any other\n"
+    "way, and is given again, it goes on from there, and the result is the same to\n"
+    "the bit, on any number of threads.";
 
 // OpenBLAS 0.3.21, which Debian 12 has, takes processors that it does not know for a Haswell: of a
 // training on a Zen 5 its products were then a third of the time, and a fifth with wider vectors.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "data/random.h"
 #include "train/crowd.h"
@@ -11,27 +12,48 @@ namespace {
 
 constexpr int64_t kMostGaps = 4;
 
-base::Result<Batch> MakeBatch(const Stage& stage, const data::Mixture& mixture, int64_t sequences,
-                              const CrowdPlace& crowd, uint64_t seed) {
-  const int64_t length = stage.length + 1;
-  Batch batch = {.tokens = at::empty({sequences, length}, at::kLong),
-                 .weights = at::empty({sequences, length}),
-                 .positions = at::empty({sequences, stage.length}, at::kLong)};
-  for (int64_t i = 0; i < sequences; ++i) {
-    const uint64_t own = data::MixSeed(seed, static_cast<uint64_t>(i));
-    FATHOM_ASSIGN(const data::Sample sample, mixture.Make(own, length));
-    std::copy(sample.tokens.begin(), sample.tokens.end(), batch.tokens[i].data_ptr<int64_t>());
-    std::copy(sample.weights.begin(), sample.weights.end(), batch.weights[i].data_ptr<float>());
-    if (stage.crowd == 0) {
-      batch.positions[i].copy_(MakePositions(stage.length, stage.positions, kLongestBlock, own));
-      continue;
+// Everything random about a step comes from its seed.
+struct StepMaker {
+  const StepTexts& texts;
+  const data::Mixture& mixture;
+  std::optional<CrowdPlace> crowd;
+  uint64_t seed;
+
+  base::Result<Batch> MakeBatch(int64_t sequences, uint64_t batch_seed) const {
+    const int64_t length = texts.length + 1;
+    Batch batch = {.tokens = at::empty({sequences, length}, at::kLong),
+                   .weights = at::empty({sequences, length}),
+                   .positions = at::empty({sequences, texts.length}, at::kLong)};
+    for (int64_t i = 0; i < sequences; ++i) {
+      const uint64_t own = data::MixSeed(batch_seed, static_cast<uint64_t>(i));
+      FATHOM_ASSIGN(const data::Sample sample, mixture.Make(own, length));
+      std::copy(sample.tokens.begin(), sample.tokens.end(), batch.tokens[i].data_ptr<int64_t>());
+      std::copy(sample.weights.begin(), sample.weights.end(), batch.weights[i].data_ptr<float>());
+      if (!crowd) {
+        batch.positions[i].copy_(MakePositions(texts.length, texts.positions, kLongestBlock, own));
+        continue;
+      }
+      batch.crowd_at =
+          data::Random(own).Between(1, (texts.length - 1) / kLongestBlock) * kLongestBlock;
+      batch.positions[i].copy_(MakeCrowdedPositions(texts.length, *crowd, batch.crowd_at));
     }
-    batch.crowd_at =
-        data::Random(own).Between(1, (stage.length - 1) / kLongestBlock) * kLongestBlock;
-    batch.positions[i].copy_(MakeCrowdedPositions(stage.length, crowd, batch.crowd_at));
+    return batch;
   }
-  return batch;
-}
+
+  base::Result<std::vector<Batch>> Make(int64_t batch_tokens) const {
+    // The crowd stands before one token of a batch.
+    const int64_t most = crowd ? 1 : std::max<int64_t>(1, batch_tokens / texts.length);
+    std::vector<Batch> batches;
+    for (int64_t left = std::max<int64_t>(1, texts.step_tokens / texts.length); left > 0;) {
+      const int64_t sequences = std::min(left, most);
+      FATHOM_ASSIGN(Batch batch,
+                    MakeBatch(sequences, data::MixSeed(seed, static_cast<uint64_t>(left))));
+      batches.push_back(std::move(batch));
+      left -= sequences;
+    }
+    return batches;
+  }
+};
 
 }  // namespace
 
@@ -55,20 +77,20 @@ at::Tensor MakePositions(int64_t length, int64_t reach, int64_t grain, uint64_t 
 base::Result<std::vector<Batch>> MakeStep(const Recipe& recipe, const data::Mixture& mixture,
                                           int64_t step) {
   const Stage& stage = *FindStep(recipe, step).stage;
-  const uint64_t seed = data::MixSeed(recipe.seed, static_cast<uint64_t>(step));
-  const CrowdPlace crowd = stage.crowd > 0 ? PlaceCrowd(stage, seed) : CrowdPlace();
-  // The crowd stands before one token of a batch.
-  const int64_t most =
-      stage.crowd > 0 ? 1 : std::max<int64_t>(1, recipe.batch_tokens / stage.length);
-  std::vector<Batch> batches;
-  for (int64_t left = std::max<int64_t>(1, stage.step_tokens / stage.length); left > 0;) {
-    const int64_t sequences = std::min(left, most);
-    FATHOM_ASSIGN(Batch batch, MakeBatch(stage, mixture, sequences, crowd,
-                                         data::MixSeed(seed, static_cast<uint64_t>(left))));
-    batches.push_back(std::move(batch));
-    left -= sequences;
-  }
-  return batches;
+  StepMaker maker = {.texts = stage,
+                     .mixture = mixture,
+                     .crowd = {},
+                     .seed = data::MixSeed(recipe.seed, static_cast<uint64_t>(step))};
+  if (stage.crowd > 0) maker.crowd = PlaceCrowd(stage, maker.seed);
+  return maker.Make(recipe.batch_tokens);
+}
+
+base::Result<std::vector<Batch>> MakeExam(const Recipe& recipe, const Exam& exam,
+                                          const data::Mixture& mixture) {
+  constexpr uint64_t kNoStep = ~uint64_t{0};
+  const StepMaker maker = {
+      .texts = exam, .mixture = mixture, .crowd = {}, .seed = data::MixSeed(recipe.seed, kNoStep)};
+  return maker.Make(recipe.batch_tokens);
 }
 
 }  // namespace fathom::train

@@ -17,6 +17,10 @@ namespace fathom::train {
 base::Result<std::vector<Batch>> MakeStep(const Recipe& recipe, const data::Mixture& mixture,
                                           int64_t step);
 
+/// The batches of an exam, the same at every time, of texts that no step has.
+base::Result<std::vector<Batch>> MakeExam(const Recipe& recipe, const Exam& exam,
+                                          const data::Mixture& mixture);
+
 /// Positions [length] from 0, with up to four gaps before random multiples of `grain` if they shall
 /// reach `reach` > length. The gaps are alike, and their sum is log-uniform for half of the seeds
 /// and uniform for the other half. Each is a multiple of `grain`, so that no block that a

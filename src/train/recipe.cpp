@@ -98,12 +98,34 @@ class TableReader {
 // Tables are sorted by key, and comments are not in them.
 std::string ToText(const toml::table& table) { return (std::ostringstream() << table).str(); }
 
+void ReadTexts(TableReader& reader, StepTexts& texts) {
+  reader.Integer("length", 8, texts.length, true);
+  reader.Integer("step_tokens", 1, texts.step_tokens, true);
+  reader.Integer("positions", 0, texts.positions);
+  reader.Number("recall", texts.shares.recall);
+  reader.Number("tools", texts.shares.tools);
+  reader.Number("chat", texts.shares.chat);
+  reader.Number("prose", texts.shares.prose);
+  reader.Integer("facts", 0, texts.recall.facts);
+  reader.Share("filler", texts.recall.filler);
+  reader.Share("restated", texts.recall.restated);
+  reader.Share("several", texts.recall.several);
+  reader.Share("words", texts.recall.words);
+  reader.Share("numbers", texts.recall.numbers);
+  reader.Share("decoys", texts.recall.decoys);
+  reader.Share("brief", texts.sessions.brief);
+  reader.Share("remember", texts.sessions.remember);
+  reader.Share("pairs", texts.sessions.pairs);
+  reader.Share("few_cities", texts.sessions.few_cities);
+  reader.Share("weather", texts.sessions.weather);
+  reader.Share("orders", texts.sessions.orders);
+}
+
 base::Result<Stage> ReadStage(const toml::table& table, const std::string& where) {
   Stage stage;
   TableReader reader(table, where);
   reader.Integer("steps", 1, stage.steps, true);
-  reader.Integer("length", 8, stage.length, true);
-  reader.Integer("step_tokens", 1, stage.step_tokens, true);
+  ReadTexts(reader, stage);
   reader.Boolean("sparse", stage.sparse);
   reader.Integer("window", 0, stage.window);
   reader.Boolean("rounding", stage.rounding);
@@ -111,7 +133,6 @@ base::Result<Stage> ReadStage(const toml::table& table, const std::string& where
   stage.rate_end = stage.rate;
   reader.Number("rate_end", stage.rate_end);
   reader.Number("mtp", stage.mtp);
-  reader.Integer("positions", 0, stage.positions);
   reader.Integer("crowd", 0, stage.crowd);
   if (stage.crowd % kCrowdPassage != 0)
     reader.Fail("crowd", fmt::format("expected a multiple of {}", kCrowdPassage));
@@ -119,42 +140,43 @@ base::Result<Stage> ReadStage(const toml::table& table, const std::string& where
     reader.Fail("crowd", fmt::format("expected a length of more than {}", kLongestBlock));
   if (stage.crowd > 0 && stage.positions < stage.crowd + 2 * stage.length + 2 * kLongestBlock)
     reader.Fail("crowd", "does not fit into positions with twice the length");
-  reader.Integer("facts", 0, stage.recall.facts);
-  reader.Share("filler", stage.recall.filler);
-  reader.Share("restated", stage.recall.restated);
-  reader.Share("several", stage.recall.several);
-  reader.Share("words", stage.recall.words);
-  reader.Share("numbers", stage.recall.numbers);
-  reader.Share("decoys", stage.recall.decoys);
-  reader.Share("brief", stage.sessions.brief);
-  reader.Share("remember", stage.sessions.remember);
-  reader.Share("pairs", stage.sessions.pairs);
-  reader.Share("few_cities", stage.sessions.few_cities);
-  reader.Share("weather", stage.sessions.weather);
-  reader.Share("orders", stage.sessions.orders);
   double context = stage.weights.context;
   reader.Number("context_weight", context);
   stage.weights.context = static_cast<float>(context);
   reader.Integer("context_step", 1, stage.weights.context_step);
-  reader.Number("recall", stage.shares.recall);
-  reader.Number("tools", stage.shares.tools);
-  reader.Number("chat", stage.shares.chat);
-  reader.Number("prose", stage.shares.prose);
   FATHOM_TRY(reader.Finish());
   stage.text = ToText(table);
   return stage;
 }
 
-base::Status ReadStages(const toml::node* node, const std::string& source, Recipe& recipe) {
-  const toml::array* stages = node == nullptr ? nullptr : node->as_array();
-  if (stages == nullptr || stages->empty())
-    return base::MakeError("{}: stage: expected at least one [[stage]]", source);
-  for (size_t i = 0; i < stages->size(); ++i) {
-    const std::string where = fmt::format("{}: stage {}: ", source, i + 1);
-    const toml::table* table = stages->get(i)->as_table();
+base::Result<Exam> ReadExam(const toml::table& table, const std::string& where) {
+  // It is a column of a table, and the name of a line of a chart.
+  constexpr std::string_view kLetters =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 -_";
+  Exam exam;
+  TableReader reader(table, where);
+  reader.Text("name", exam.name);
+  if (exam.name.empty() || exam.name.find_first_not_of(kLetters) != std::string::npos)
+    reader.Fail("name", "expected letters, digits, spaces, '-' and '_'");
+  ReadTexts(reader, exam);
+  exam.weights.context = 0;
+  FATHOM_TRY(reader.Finish());
+  return exam;
+}
+
+// The tables of a list, each read by `read`.
+template <typename Table, typename Read>
+base::Status ReadTables(const toml::node* node, std::string_view key, const std::string& source,
+                        const Read& read, std::vector<Table>& out) {
+  if (node == nullptr) return {};
+  const toml::array* tables = node->as_array();
+  if (tables == nullptr) return base::MakeError("{}: {}: expected [[{}]]", source, key, key);
+  for (size_t i = 0; i < tables->size(); ++i) {
+    const std::string where = fmt::format("{}: {} {}: ", source, key, i + 1);
+    const toml::table* table = tables->get(i)->as_table();
     if (table == nullptr) return base::MakeError("{}expected a table", where);
-    FATHOM_ASSIGN(Stage stage, ReadStage(*table, where));
-    recipe.stages.push_back(stage);
+    FATHOM_ASSIGN(Table found, read(*table, where));
+    out.push_back(std::move(found));
   }
   return {};
 }
@@ -190,11 +212,16 @@ base::Result<Recipe> ReadRecipe(const toml::table& table, const std::string& sou
   reader.Integer("save_steps", 1, recipe.save_steps);
   const toml::node* data = reader.Find("data", false);
   const toml::node* stages = reader.Find("stage", false);
+  const toml::node* exams = reader.Find("exam", false);
+  reader.Integer("exam_steps", 1, recipe.exam_steps);
   FATHOM_TRY(reader.Finish());
   FATHOM_TRY(ReadData(data, source, recipe));
-  FATHOM_TRY(ReadStages(stages, source, recipe));
+  FATHOM_TRY(ReadTables(stages, "stage", source, ReadStage, recipe.stages));
+  if (recipe.stages.empty())
+    return base::MakeError("{}: stage: expected at least one [[stage]]", source);
+  FATHOM_TRY(ReadTables(exams, "exam", source, ReadExam, recipe.exams));
   toml::table rest = table;
-  rest.erase("stage");
+  for (const char* key : {"stage", "exam", "exam_steps"}) rest.erase(key);
   recipe.text = ToText(rest);
   const auto directory = std::filesystem::path(source).parent_path();
   const auto resolve = [&](std::string& path) { path = (directory / path).string(); };

@@ -80,17 +80,23 @@ base::Result<text::Tokenizer> LoadTokenizer(const Inputs& in) {
   return tokenizer;
 }
 
-base::Result<data::Mixture> MakeMixture(const Recipe& recipe, const Stage& stage,
+base::Result<data::Mixture> MakeMixture(const Recipe& recipe, const StepTexts& texts,
                                         const std::vector<std::string>& prose,
                                         const text::Tokenizer& tokenizer) {
   data::MixtureOptions options = recipe.mixture;
-  options.shares = stage.shares;
-  options.recall = stage.recall;
-  options.sessions = stage.sessions;
-  options.weights = stage.weights;
+  options.shares = texts.shares;
+  options.recall = texts.recall;
+  options.sessions = texts.sessions;
+  options.weights = texts.weights;
   options.prose = prose;
   return data::Mixture::Create(tokenizer, std::move(options));
 }
+
+// An exam's name, and its texts.
+struct ExamPaper {
+  std::string name;
+  std::vector<Batch> batches;
+};
 
 // What one batch gives.
 struct Lesson {
@@ -141,13 +147,17 @@ class Training {
 
   base::Status CheckLengths() const;
   base::Status MakeMixtures();
+  base::Status MakeExams(const std::vector<std::string>& prose);
   base::Status MakeModel();
   base::Status Resume();
   base::Result<CurvePoint> Step();
+  Pass Begin(const Batch& batch, const Stage& stage, const Crowd* crowd) const;
   Lesson Learn(const Batch& batch, const Stage& stage, const Crowd* crowd, double share) const;
   std::vector<Lesson> LearnAll(const std::vector<Batch>& batches, const Stage& stage,
                                const Crowd* crowd);
   void MoveParameters(const Lesson& lesson, double rate);
+  std::vector<ExamPoint> HoldExams(const Stage& stage);
+  ExamPoint Examine(const ExamPaper& paper, const Stage& stage);
   std::vector<StateTensor> State() const;
   base::Status Save() const;
   base::Result<TrainingEnd> Export();
@@ -157,11 +167,13 @@ class Training {
   Inputs in_;
   text::Tokenizer tokenizer_;
   std::vector<data::Mixture> mixtures_;  // one a stage
+  std::vector<ExamPaper> papers_;
   ParameterTable table_;
   std::vector<Parameter> trained_;
   std::optional<Model> model_;
   std::optional<Optimizer> optimizer_;
   std::vector<CurvePoint> curve_;
+  std::vector<ExamPoint> exams_;
   int64_t step_ = 0;
   int64_t tokens_ = 0;
 };
@@ -181,14 +193,17 @@ base::Result<std::unique_ptr<Training>> Training::Create(const TrainingOptions& 
 
 base::Status Training::CheckLengths() const {
   const int64_t most = in_.config.max_position_embeddings;
-  for (size_t i = 0; i < in_.recipe.stages.size(); ++i) {
-    const Stage& stage = in_.recipe.stages[i];
-    if (stage.length <= most && stage.positions <= most) continue;
-    const bool is_long = stage.length > most;
-    return base::MakeError("{}: stage {}: {}: {} is more than the model's {} positions",
-                           options_.recipe, i + 1, is_long ? "length" : "positions",
-                           is_long ? stage.length : stage.positions, most);
-  }
+  const auto check = [&](const StepTexts& texts, std::string_view key, size_t at) -> base::Status {
+    if (texts.length <= most && texts.positions <= most) return {};
+    const bool is_long = texts.length > most;
+    return base::MakeError("{}: {} {}: {}: {} is more than the model's {} positions",
+                           options_.recipe, key, at + 1, is_long ? "length" : "positions",
+                           is_long ? texts.length : texts.positions, most);
+  };
+  for (size_t i = 0; i < in_.recipe.stages.size(); ++i)
+    FATHOM_TRY(check(in_.recipe.stages[i], "stage", i));
+  for (size_t i = 0; i < in_.recipe.exams.size(); ++i)
+    FATHOM_TRY(check(in_.recipe.exams[i], "exam", i));
   return {};
 }
 
@@ -199,6 +214,18 @@ base::Status Training::MakeMixtures() {
     if (!mixture.ok())
       return base::MakeError("{}: stage {}: {}", options_.recipe, i + 1, mixture.error().message);
     mixtures_.push_back(std::move(*mixture));
+  }
+  return MakeExams(prose);
+}
+
+base::Status Training::MakeExams(const std::vector<std::string>& prose) {
+  for (const Exam& exam : in_.recipe.exams) {
+    const auto mixture = MakeMixture(in_.recipe, exam, prose, tokenizer_);
+    if (!mixture.ok())
+      return base::MakeError("{}: exam \"{}\": {}", options_.recipe, exam.name,
+                             mixture.error().message);
+    FATHOM_ASSIGN(auto batches, MakeExam(in_.recipe, exam, *mixture));
+    papers_.push_back({exam.name, std::move(batches)});
   }
   return {};
 }
@@ -236,6 +263,7 @@ base::Status Training::Resume() {
         options_.out);
   FATHOM_TRY(ReadState(options_.out, found->step, State()));
   FATHOM_ASSIGN(curve_, ReadCurves(options_.out + "/curves.csv", found->step));
+  FATHOM_ASSIGN(exams_, ReadExams(options_.out + "/exams.csv", found->step));
   step_ = found->step;
   if (!curve_.empty()) tokens_ = curve_.back().tokens;
   return {};
@@ -255,22 +283,27 @@ std::vector<StateTensor> Training::State() const {
 
 base::Status Training::Save() const {
   FATHOM_TRY(WriteCurves(options_.out + "/curves.csv", curve_));
+  if (!exams_.empty()) FATHOM_TRY(WriteExams(options_.out + "/exams.csv", exams_));
   return WriteState(options_.out,
                     {.step = step_, .identity = in_.Identity(options_, step_), .tensors = State()});
 }
 
+// As a stage reads.
+Pass Training::Begin(const Batch& batch, const Stage& stage, const Crowd* crowd) const {
+  return model_->Begin(batch.tokens.slice(1, 0, batch.positions.size(1)), batch.positions,
+                       {.rounding = stage.rounding ? kEveryRounding : Rounding{},
+                        .selection = stage.sparse ? Selection::kIndexed : Selection::kAll,
+                        .window = stage.window,
+                        .with_losses = true,
+                        .dense_every = in_.recipe.dense_every,
+                        .turn = step_,
+                        .crowd = crowd,
+                        .crowd_at = batch.crowd_at});
+}
+
 Lesson Training::Learn(const Batch& batch, const Stage& stage, const Crowd* crowd,
                        double share) const {
-  const Rounding rounding = stage.rounding ? kEveryRounding : Rounding{};
-  Pass pass = model_->Begin(batch.tokens.slice(1, 0, stage.length), batch.positions,
-                            {.rounding = rounding,
-                             .selection = stage.sparse ? Selection::kIndexed : Selection::kAll,
-                             .window = stage.window,
-                             .with_losses = true,
-                             .dense_every = in_.recipe.dense_every,
-                             .turn = step_,
-                             .crowd = crowd,
-                             .crowd_at = batch.crowd_at});
+  Pass pass = Begin(batch, stage, crowd);
   const Loss loss = ComputeLoss(
       *model_, batch,
       {.mtp = stage.mtp, .indexer = in_.recipe.indexer, .balance = in_.recipe.balance}, pass);
@@ -336,6 +369,34 @@ void Training::MoveParameters(const Lesson& lesson, double rate) {
     UpdateBias(biases[i], lesson.loads[i], in_.recipe.bias_rate);
 }
 
+std::vector<ExamPoint> Training::HoldExams(const Stage& stage) {
+  std::vector<ExamPoint> points;
+  for (const ExamPaper& paper : papers_) points.push_back(Examine(paper, stage));
+  exams_.insert(exams_.end(), points.begin(), points.end());
+  return points;
+}
+
+ExamPoint Training::Examine(const ExamPaper& paper, const Stage& stage) {
+  std::vector<LossValues> values(paper.batches.size());
+  ForEachOrThrow(pool_, std::ssize(paper.batches), [&](int64_t item) {
+    const at::NoGradGuard no_gradients;
+    const auto i = static_cast<size_t>(item);
+    Pass pass = Begin(paper.batches[i], stage, nullptr);
+    values[i] = ComputeLoss(*model_, paper.batches[i], {.mtp = 0}, pass).values;
+  });
+  ExamPoint point = {.step = step_, .tokens = tokens_, .exam = paper.name};
+  double weight = 0;
+  for (size_t i = 0; i < values.size(); ++i) {
+    const double own = paper.batches[i].weights.sum().item<double>();
+    weight += own;
+    point.loss += own * values[i].next_token;
+    point.accuracy += own * values[i].accuracy;
+  }
+  point.loss /= std::max(weight, 1.0);
+  point.accuracy /= std::max(weight, 1.0);
+  return point;
+}
+
 base::Result<TrainingEnd> Training::Export() {
   if (options_.lora_rank > 0) MergeAdapters(table_);
   const std::string directory = options_.out + "/model";
@@ -355,10 +416,14 @@ base::Result<TrainingEnd> Training::Run(const std::function<bool(const StepRepor
     FATHOM_ASSIGN(const CurvePoint point, Step());
     curve_.push_back(point);
     const std::chrono::duration<double> seconds = Clock::now() - start;
-    const bool goes_on = on_step({.point = point,
-                                  .steps = steps,
-                                  .step_tokens = tokens_ - before,
-                                  .seconds = seconds.count()});
+    const bool is_exam_day = step_ == steps || step_ % in_.recipe.exam_steps == 0;
+    const Stage& stage = *FindStep(in_.recipe, step_ - 1).stage;
+    const bool goes_on =
+        on_step({.point = point,
+                 .exams = is_exam_day ? HoldExams(stage) : std::vector<ExamPoint>(),
+                 .steps = steps,
+                 .step_tokens = tokens_ - before,
+                 .seconds = seconds.count()});
     if (!goes_on || step_ == steps || step_ % in_.recipe.save_steps == 0) FATHOM_TRY(Save());
     if (!goes_on) break;
   }

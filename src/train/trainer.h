@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "train/curves.h"
@@ -20,9 +21,10 @@ struct TrainingOptions {
 
 struct StepReport {
   CurvePoint point;
-  int64_t steps = 0;        ///< of the whole training
-  int64_t step_tokens = 0;  ///< of this step
-  double seconds = 0;       ///< of this step
+  std::vector<ExamPoint> exams;  ///< that were held after it
+  int64_t steps = 0;             ///< of the whole training
+  int64_t step_tokens = 0;       ///< of this step
+  double seconds = 0;            ///< of this step
 };
 
 struct TrainingEnd {
@@ -33,7 +35,8 @@ struct TrainingEnd {
 /// Trains, or goes on where an earlier call in the same directory stopped, however it ended: the
 /// result has the same bits as if it had not, on any number of threads. Calls `on_step` after every
 /// step; if that returns false, the training saves its state and stops. Either way OUT/model holds
-/// a checkpoint in the official layout at the end, OUT/curves.csv the losses.
+/// a checkpoint in the official layout at the end, OUT/curves.csv the losses, and OUT/exams.csv
+/// what the recipe's exams found.
 ///
 /// Errors name the file and the key, or the step at which the loss is no number any more.
 base::Result<TrainingEnd> Train(const TrainingOptions& options,

@@ -78,6 +78,60 @@ TEST_F(TrainerTest, RefusesTheStateOfAnotherRecipe) {
   EXPECT_TRUE(refuses("second", Replaced(kTinyRecipe, "tools = 1", "tools = 2")));
 }
 
+// A kind of text that is not trained on, and one that is, held every two steps and at the end.
+constexpr const char* kExams = R"(
+exam_steps = 2
+
+[[exam]]
+name = "tools"
+length = 96
+step_tokens = 192
+tools = 1
+
+[[exam]]
+name = "words as codes"
+length = 64
+step_tokens = 128
+positions = 4096
+recall = 1
+words = 1
+)";
+
+// Exams stand before the stages, where keys of the whole recipe have their place.
+std::string RecipeWithExams() {
+  return Replaced(kTinyRecipe, "\n[[stage]]\nsteps = 3",
+                  kExams + std::string("[[stage]]\nsteps = 3"));
+}
+
+// They change nothing, may come when a training is on its way, and are the same after a stop.
+TEST_F(TrainerTest, ExamsOnlyLook) {
+  ASSERT_TRUE(Run("without")->is_complete);
+  ASSERT_TRUE(Run("late", 1).ok());
+  folder_.Write("recipe.toml", RecipeWithExams());
+  std::vector<ExamPoint> points;
+  const auto end = Train({.recipe = folder_ / "recipe.toml", .out = folder_ / "with"},
+                         [&](const StepReport& report) {
+                           points.insert(points.end(), report.exams.begin(), report.exams.end());
+                           return true;
+                         });
+  ASSERT_TRUE(end.ok()) << end.error().message;
+  ASSERT_EQ(points.size(), size_t{6});
+  for (size_t i = 0; i < points.size(); ++i) {
+    EXPECT_EQ(points[i].exam, i % 2 == 0 ? "tools" : "words as codes");
+    EXPECT_EQ(points[i].step, i < 2 ? 2 : i < 4 ? 4 : 5);
+    EXPECT_GT(points[i].loss, 1);
+    EXPECT_LT(points[i].loss, 10);
+  }
+  EXPECT_LT(points[5].loss, points[1].loss) << "it is trained on documents";
+  for (int threads = 2; threads <= 3; ++threads) ASSERT_TRUE(Run("late", 2, threads).ok());
+  for (const char* file : {"state-5.safetensors", "curves.csv"})
+    EXPECT_TRUE(folder_.Read(std::string("with/") + file) ==
+                folder_.Read(std::string("without/") + file))
+        << file;
+  EXPECT_TRUE(folder_.Read("with/exams.csv") == folder_.Read("late/exams.csv"));
+  EXPECT_FALSE(folder_.Has("without/exams.csv"));
+}
+
 // Comments are no part of a training, and stages that have not begun are what they are when they
 // do.
 TEST_F(TrainerTest, GoesOnWithOtherStages) {
@@ -157,6 +211,14 @@ TEST(RecipeTest, NamesWhatIsWrong) {
             "r.toml: stage 1: crowd: does not fit into positions with twice the length");
   EXPECT_EQ(message(head + "[[stage]]\nlength = 64\nstep_tokens = 64\n"),
             "r.toml: stage 1: steps: is missing");
+  EXPECT_EQ(message(head + "stage = 3\n"), "r.toml: stage: expected [[stage]]");
+  const std::string exam = "[[exam]]\nlength = 64\nstep_tokens = 64\n";
+  EXPECT_EQ(message(head + stage + exam + "name = \"a b\"\n"), "");
+  EXPECT_EQ(message(head + stage + exam), "r.toml: exam 1: name: is missing");
+  EXPECT_EQ(message(head + stage + exam + "name = \"a,b\"\n"),
+            "r.toml: exam 1: name: expected letters, digits, spaces, '-' and '_'");
+  EXPECT_EQ(message(head + stage + exam + "name = \"a\"\nrounding = true\n"),
+            "r.toml: exam 1: rounding: is no key of a recipe");
   EXPECT_THAT(message("model ="), ::testing::StartsWith("r.toml: line 1, column "));
 }
 

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -34,6 +37,14 @@ std::string DescribeStep(const train::StepReport& report) {
           static_cast<int64_t>(static_cast<double>(report.step_tokens) / report.seconds)));
 }
 
+std::string DescribeExams(const std::vector<train::ExamPoint>& exams) {
+  std::string text = "answers right:";
+  for (const train::ExamPoint& exam : exams)
+    text += fmt::format("{} {} {:.1f} %", &exam == &exams.front() ? "" : ",", exam.exam,
+                        100 * exam.accuracy);
+  return text;
+}
+
 // One point a few steps: their mean, so that a curve can be read.
 std::vector<measure::ChartPoint> Smooth(const std::vector<train::CurvePoint>& curve,
                                         double train::LossValues::*value) {
@@ -50,17 +61,36 @@ std::vector<measure::ChartPoint> Smooth(const std::vector<train::CurvePoint>& cu
   return points;
 }
 
+// A line for each exam, in the order in which they are held.
+measure::Chart ChartOf(const std::vector<train::ExamPoint>& points) {
+  constexpr const char* kColours[] = {"#2f6fb7", "#c2571a", "#3b8f4e", "#8e4fa8",
+                                      "#8a8f98", "#b8952a", "#2a9d9d", "#b23a5a"};
+  measure::Chart chart = {"Share of right tokens in answers, by kind of text", {}};
+  for (const train::ExamPoint& point : points) {
+    auto line = std::find_if(chart.lines.begin(), chart.lines.end(),
+                             [&](const auto& l) { return l.name == point.exam; });
+    if (line == chart.lines.end()) {
+      const size_t at = chart.lines.size() % std::size(kColours);
+      line = chart.lines.insert(line, {point.exam, kColours[at], {}});
+    }
+    line->points.push_back({static_cast<double>(point.tokens), point.accuracy});
+  }
+  return chart;
+}
+
 base::Status DrawCurves(const std::string& directory) {
-  FATHOM_ASSIGN(const auto curve,
-                train::ReadCurves(directory + "/curves.csv", std::numeric_limits<int64_t>::max()));
+  constexpr int64_t kAll = std::numeric_limits<int64_t>::max();
+  FATHOM_ASSIGN(const auto curve, train::ReadCurves(directory + "/curves.csv", kAll));
+  FATHOM_ASSIGN(const auto exams, train::ReadExams(directory + "/exams.csv", kAll));
   using train::LossValues;
-  const measure::Chart charts[] = {
+  std::vector<measure::Chart> charts = {
       {"Loss by tokens trained on",
        {{"next token", "#2f6fb7", Smooth(curve, &LossValues::next_token)},
         {"token after next", "#8a8f98", Smooth(curve, &LossValues::mtp)},
         {"indexer", "#c2571a", Smooth(curve, &LossValues::indexer)}}},
       {"Share of right tokens in answers",
        {{"answers", "#2f6fb7", Smooth(curve, &LossValues::accuracy)}}}};
+  if (!exams.empty()) charts.push_back(ChartOf(exams));
   return base::ReplaceFile(directory + "/curves.svg", measure::DrawCharts(charts));
 }
 
@@ -76,12 +106,15 @@ base::Result<cli::ExitCode> RunTraining(const cli::TrainFlags& flags) {
         "libopenblas0-pthread");
   const cli::InterruptGuard interrupt(cli::InterruptGuard::Second::kEndsProcess);
   auto bar = std::make_unique<cli::ProgressBar>("training", cli::ProgressBar::Unit::kSteps);
+  const auto say = [&](const std::string& line) {
+    bar.reset();
+    cli::PrintNote(line);
+    bar = std::make_unique<cli::ProgressBar>("training", cli::ProgressBar::Unit::kSteps);
+  };
   const auto on_step = [&](const train::StepReport& report) {
-    if (report.point.step % kNoteSteps == 0 || report.point.step == report.steps) {
-      bar.reset();
-      cli::PrintNote(DescribeStep(report));
-      bar = std::make_unique<cli::ProgressBar>("training", cli::ProgressBar::Unit::kSteps);
-    }
+    if (report.point.step % kNoteSteps == 0 || report.point.step == report.steps)
+      say(DescribeStep(report));
+    if (!report.exams.empty()) say(DescribeExams(report.exams));
     bar->Update(static_cast<uint64_t>(report.point.step), static_cast<uint64_t>(report.steps));
     return !interrupt.interrupted();
   };
