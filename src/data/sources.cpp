@@ -159,9 +159,11 @@ base::Status Mixture::AppendTools(uint64_t seed, int64_t tokens, Sample& sample)
   if (random.Chance(options_.sessions.few_cities))
     session.cities = 2 + static_cast<int64_t>(random.Below(3));
   if (random.Chance(options_.sessions.weather))
-    session.only = Tool::kWeather;
+    session.only = {Tool::kWeather};
   else if (random.Chance(options_.sessions.orders))
-    session.only = Tool::kOrder;
+    session.only = {Tool::kOrder};
+  else if (random.Chance(options_.sessions.notes))
+    session.only = {Tool::kSaveNote, Tool::kReadNote};
   return AppendConversation(*tokenizer_, MakeTools(session, is_brief), options_.weights, sample);
 }
 

@@ -42,6 +42,7 @@ struct ToolMixture {
   double few_cities = 0;   ///< share of those in which the same two to four are asked about
   double weather = 0;      ///< share of those that are about the weather alone
   double orders = 0;       ///< share of the others that are about orders alone
+  double notes = 0;        ///< share of what is left that are about notes alone
 };
 
 struct MixtureOptions {

@@ -181,6 +181,14 @@ TEST(MixtureTest, HasSessionsAboutOrdersAloneAsOftenAsItIsTold) {
   EXPECT_EQ(other_samples(1), 0);
 }
 
+TEST(MixtureTest, HasSessionsAboutNotesAloneAsOftenAsItIsTold) {
+  const auto other_samples = [](double notes) {
+    return SamplesWith("get_weather", {.notes = notes});
+  };
+  EXPECT_GT(other_samples(0), 15);
+  EXPECT_EQ(other_samples(1), 0);
+}
+
 TEST(MixtureTest, NamesFactsByNumbersAsOftenAsItIsTold) {
   const auto count = [](double numbers) {
     const auto mixture = Mixture::Create(TestTokenizer(), {.recall = {.numbers = numbers}});

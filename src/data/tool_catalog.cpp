@@ -12,7 +12,7 @@ struct Entry {
   std::string_view schema;
 };
 
-constexpr std::array<Entry, kTools> kEntries = {{
+constexpr std::array<Entry, kToolCount> kEntries = {{
     {"get_weather",
      R"({"name": "get_weather", "description": "The weather of a city", "parameters": {"type": )"
      R"("object", "properties": {"city": {"type": "string"}}, "required": ["city"]}})"},

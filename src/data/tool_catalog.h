@@ -10,7 +10,7 @@ namespace fathom::data {
 
 enum class Tool : uint8_t { kWeather, kOrder, kSaveNote, kReadNote, kLamp, kTable, kMessage };
 
-inline constexpr int kTools = 7;
+inline constexpr int kToolCount = 7;
 
 /// "get_weather"
 std::string_view NameOf(Tool tool);

@@ -40,11 +40,11 @@ class SessionWriter {
  public:
   SessionWriter(const ToolSessionOptions& options, Random& random)
       : options_(options), random_(random), cities_(kCities.begin(), kCities.end()) {
-    for (int i = 0; i < kTools; ++i) offered_.push_back(static_cast<Tool>(i));
+    for (int i = 0; i < kToolCount; ++i) offered_.push_back(static_cast<Tool>(i));
     for (size_t i = 0; i < offered_.size(); ++i)
       std::swap(offered_[i], offered_[i + random_.Below(offered_.size() - i)]);
     offered_.resize(3 + random_.Below(4));
-    if (options.only) offered_ = {*options.only};
+    if (!options.only.empty()) offered_ = options.only;
     // Two are asked about at once.
     while (options.cities > 0 && std::ssize(cities_) > std::max<int64_t>(options.cities, 2))
       cities_.erase(cities_.begin() + static_cast<ptrdiff_t>(random_.Below(cities_.size())));
@@ -243,7 +243,8 @@ class SessionWriter {
   std::optional<ToolTurn> RememberTurn() {
     ToolTurn turn;
     turn.reasoning = "I know that already.";
-    if (!memory_.temperatures.empty() && (random_.Chance(0.5) || options_.only == Tool::kWeather)) {
+    const bool has_items = Offers(Tool::kOrder) || options_.only.empty();
+    if (!memory_.temperatures.empty() && (random_.Chance(0.5) || !has_items)) {
       const auto& [city, degrees] = PickEntry(memory_.temperatures, random_);
       turn.question = Ask({"How warm was {}?", "What did you say for {}?"}, city);
       turn.answer = fmt::format("{}: {} degrees.", city, degrees);

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -41,10 +40,10 @@ struct ToolSessionOptions {
   /// That are asked about; 0: all that there are. The fewer, the sooner is out of date what a tool
   /// said.
   int64_t cities = 0;
-  std::optional<Tool> only{};  ///< the only tool
+  std::vector<Tool> only{};  ///< the only tools; empty: three to six of all
 };
 
-/// A session with three to six tools, unless `only` is set. There are calls with text,
+/// A session in which there are calls with text,
 /// numbers, truth values and objects; calls side by side; tools that fail once and are asked again;
 /// and turns that need what a tool said turns ago, in a call or without one. Depends on the options
 /// alone, on every platform; the beginning of a longer session is that of a shorter one.

@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
 #include <set>
+#include <string>
 
 #include "data/chat.h"
 #include "text/completion_parser.h"
@@ -88,9 +90,22 @@ TEST(ToolSessionTest, AsksAboutSoManyCities) {
   }
 }
 
+TEST(ToolSessionTest, CanBeAboutSomeToolsAlone) {
+  const ToolSession session =
+      MakeToolSession({.seed = 3, .turns = 60, .only = {Tool::kSaveNote, Tool::kReadNote}});
+  EXPECT_EQ(session.tools.size(), 2u);
+  std::map<std::string, int> calls;
+  for (const ToolTurn& turn : session.turns)
+    for (const ToolStep& step : turn.steps)
+      for (const text::ToolCall& call : step.calls) ++calls[call.name];
+  EXPECT_EQ(calls.size(), 2u);
+  for (const Tool tool : {Tool::kSaveNote, Tool::kReadNote})
+    EXPECT_GT(calls[std::string(NameOf(tool))], 15);
+}
+
 TEST(ToolSessionTest, CanBeAboutOneToolAlone) {
   for (const Tool tool : {Tool::kWeather, Tool::kOrder}) {
-    const ToolSession session = MakeToolSession({.seed = 3, .turns = 60, .only = tool});
+    const ToolSession session = MakeToolSession({.seed = 3, .turns = 60, .only = {tool}});
     EXPECT_EQ(session.tools.size(), 1u);
     int remembered = 0;
     for (const ToolTurn& turn : session.turns) {

@@ -119,6 +119,7 @@ void ReadTexts(TableReader& reader, StepTexts& texts) {
   reader.Share("few_cities", texts.sessions.few_cities);
   reader.Share("weather", texts.sessions.weather);
   reader.Share("orders", texts.sessions.orders);
+  reader.Share("notes", texts.sessions.notes);
 }
 
 base::Result<Stage> ReadStage(const toml::table& table, const std::string& where) {
