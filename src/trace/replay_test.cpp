@@ -19,6 +19,7 @@ namespace {
 namespace fs = std::filesystem;
 using engine::CacheDecision;
 using testing::HasSubstr;
+using testing::IsEmpty;
 using testing::IsSupersetOf;
 using Kind = CacheDecision::Kind;
 
@@ -61,23 +62,24 @@ TEST(Replay, IsTheSameWhateverTheThreads) {
 }
 
 // When a file is written, and thus when memory is free again, depends on the disk: the run waits
-// for what the trace had by then, and for no more.
+// for what the trace had by then, and for no more. What a session meets depends on it, too: on a
+// slow disk some meet no file that they could read.
 TEST(Replay, IsTheSameWithFiles) {
   const base::TemporaryFolder folder;
   EngineOptions options = TightOptions();
   options.kv_disk = 600'000;
-  std::set<Kind> kinds;
-  for (const unsigned seed : {2u, 3u}) {
+  std::set<Kind> missing = {Kind::kRead, Kind::kQueued, Kind::kWritten, Kind::kRemoved};
+  for (unsigned seed = 2; seed < 12 && !missing.empty(); ++seed) {
     const std::string name = folder / std::to_string(seed);
     options.kv_directory = name + ".kv";
     const Recording recording = Parse(Record(options, name, seed));
     EXPECT_TRUE(recording.is_parked);
-    kinds.merge(KindsOf(recording));
+    for (const Kind kind : KindsOf(recording)) missing.erase(kind);
     const ReplayReport report = RunAgain(recording);
     ExpectSame(recording, report);
     EXPECT_EQ(report.decisions, std::ssize(recording.decisions));
   }
-  EXPECT_THAT(kinds, IsSupersetOf({Kind::kRead, Kind::kQueued, Kind::kWritten, Kind::kRemoved}));
+  EXPECT_THAT(missing, IsEmpty());
 }
 
 TEST(Replay, FilesFromBeforeHaveToBeGiven) {
