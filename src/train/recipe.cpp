@@ -182,6 +182,15 @@ base::Status ReadTables(const toml::node* node, std::string_view key, const std:
   return {};
 }
 
+// Two of one name would be one line of the chart.
+base::Status CheckNames(const std::vector<Exam>& exams, const std::string& source) {
+  std::set<std::string> names;
+  for (size_t i = 0; i < exams.size(); ++i)
+    if (!names.insert(exams[i].name).second)
+      return base::MakeError("{}: exam {}: name: another exam has it", source, i + 1);
+  return {};
+}
+
 base::Status ReadData(const toml::node* node, const std::string& source, Recipe& recipe) {
   if (node == nullptr) return {};
   const toml::table* table = node->as_table();
@@ -221,6 +230,7 @@ base::Result<Recipe> ReadRecipe(const toml::table& table, const std::string& sou
   if (recipe.stages.empty())
     return base::MakeError("{}: stage: expected at least one [[stage]]", source);
   FATHOM_TRY(ReadTables(exams, "exam", source, ReadExam, recipe.exams));
+  FATHOM_TRY(CheckNames(recipe.exams, source));
   toml::table rest = table;
   for (const char* key : {"stage", "exam", "exam_steps"}) rest.erase(key);
   recipe.text = ToText(rest);

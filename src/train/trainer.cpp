@@ -444,7 +444,8 @@ base::Result<TrainingEnd> Train(const TrainingOptions& options,
   } catch (const c10::Error& error) {
     return base::MakeError("{}: LibTorch: {}", options.recipe, error.what_without_backtrace());
   } catch (const std::bad_alloc&) {
-    return base::MakeError("{}: not enough memory; lower batch_tokens", options.recipe);
+    return base::MakeError("{}: not enough memory; lower batch_tokens or step_tokens",
+                           options.recipe);
   }
 }
 
