@@ -15,7 +15,7 @@ namespace {
 
 // In units of the view box.
 constexpr double kLeft = 56, kTop = 46, kWidth = 344, kHeight = 260;
-constexpr double kNames = 120;  // right of the plot
+constexpr double kNames = 140;  // right of the plot
 constexpr double kStride = kLeft + kWidth + kNames;
 constexpr double kTotalHeight = 350;
 constexpr double kLineHeight = 15;
