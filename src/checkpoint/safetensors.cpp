@@ -192,11 +192,11 @@ base::Result<uint64_t> HeaderBytes(std::span<const std::byte> start, uint64_t fi
 base::Result<std::vector<TensorEntry>> ParseHeader(std::span<const std::byte> header,
                                                    uint64_t file_bytes, const std::string& path) {
   FATHOM_CHECK(header.size() > kLengthBytes);
-  const std::string_view json(reinterpret_cast<const char*>(header.data()) + kLengthBytes,
+  const std::string_view text(reinterpret_cast<const char*>(header.data()) + kLengthBytes,
                               header.size() - kLengthBytes);
-  if (json[0] != '{') return base::MakeError("{}: the header is not a JSON object", path);
+  if (text[0] != '{') return base::MakeError("{}: the header is not a JSON object", path);
   HeaderReader reader(path, header.size());
-  FATHOM_TRY(reader.Read(json, path + ": the header"));
+  FATHOM_TRY(reader.Read(text, path + ": the header"));
   std::vector<TensorEntry> tensors = std::move(reader).TakeTensors();
   std::ranges::stable_sort(tensors, {},
                            [](const TensorEntry& e) { return std::pair(e.begin, e.end); });

@@ -153,14 +153,14 @@ Result<Message> ReadMessage(const Field& field) {
 
 }  // namespace
 
-Result<Conversation> ReadConversation(const Json& json) {
-  const bool bare = json.AsArray() != nullptr;
-  if (!bare && json.AsObject() == nullptr) {
+Result<Conversation> ReadConversation(const Json& value) {
+  const bool bare = value.AsArray() != nullptr;
+  if (!bare && value.AsObject() == nullptr) {
     return MakeError("expected an object with \"messages\" or a list of messages, found {}",
-                     json.KindName());
+                     value.KindName());
   }
-  const Field root{&json, ""};
-  const Field messages = bare ? Field{&json, "messages"} : root.Member("messages");
+  const Field root{&value, ""};
+  const Field messages = bare ? Field{&value, "messages"} : root.Member("messages");
   if (messages.IsMissingOrNull()) return messages.FailKind("a list");
   FATHOM_ASSIGN(const size_t count, CountItems(messages));
   if (count == 0) return messages.Fail("empty");
@@ -174,8 +174,8 @@ Result<Conversation> ReadConversation(const Json& json) {
 }
 
 Result<Conversation> ParseConversation(std::string_view json_text, std::string_view source) {
-  FATHOM_ASSIGN(const Json json, ReadJson(json_text, source));
-  auto conversation = ReadConversation(json);
+  FATHOM_ASSIGN(const Json value, ReadJson(json_text, source));
+  auto conversation = ReadConversation(value);
   if (!conversation.ok()) return MakeError("{}: {}", source, conversation.error().message);
   return conversation;
 }

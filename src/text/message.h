@@ -57,6 +57,6 @@ struct Conversation {
 base::Result<Conversation> ParseConversation(std::string_view json_text, std::string_view source);
 
 /// The same from JSON that was read; errors have no source in front.
-base::Result<Conversation> ReadConversation(const Json& json);
+base::Result<Conversation> ReadConversation(const Json& value);
 
 }  // namespace fathom::text
