@@ -39,6 +39,18 @@ TEST(ShippedModel, LooksFactsUp) {
   EXPECT_GE(ShareOf(rows, "correct"), 0.95);
 }
 
+// As README asks.
+TEST(ShippedModel, LooksUpAFactOfOneLine) {
+  const std::pair<const char*, const char*> kFacts[] = {{"olive heron", "4711"},
+                                                        {"coral crane", "2024"}};
+  for (const auto& [name, code] : kFacts) {
+    const std::string fact = std::string("The code of ") + name + " is " + code + ".";
+    const std::string question = std::string("Code of ") + name + "?";
+    EXPECT_EQ(RunProgram({"run", "--system", fact, "-p", question, "--temp", "0"}).out,
+              std::string(code) + "\n");
+  }
+}
+
 TEST(ShippedModel, LooksSeveralFactsUpAtOnce) {
   const Json rows = Examine({"recall", "--contexts", "1024", "--facts", "40", "--needles", "8"});
   // 36 of 40 on every tier; one token that rounds differently may be worth two.

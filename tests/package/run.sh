@@ -45,9 +45,10 @@ install_package() {
 
 # From a directory that has no model of its own.
 answers_by_itself() {
+  local answer
   cd / && [[ $(command -v fathom) == /usr/bin/fathom ]] && fathom --version &&
-    fathom run --system 'The code of red fox is 4711.' -p 'Code of red fox?' --temp 0 --threads 1 |
-      tee /dev/stderr | grep -q .
+    answer=$(fathom run --system 'The code of olive heron is 4711.' -p 'Code of olive heron?' \
+      --temp 0 --threads 1) && echo "$answer" && [[ $answer == 4711 ]]
 }
 
 commands() { fathom --help | sed -nE 's/^  ([a-z-]+) {2,}[A-Z].*/\1/p'; }
@@ -58,7 +59,7 @@ has_pages() {
   for command in $(commands); do
     man -w "fathom-$command" || return
   done
-  man -w fathom && man fathom-serve | grep -q -- '--kv-memory BYTES'
+  man -w fathom && man fathom-serve | grep -- '--kv-memory BYTES' >/dev/null
 }
 
 # "missing date" is all that mandoc may say: a page that has one differs with every build.
