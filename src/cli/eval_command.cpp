@@ -32,6 +32,7 @@ struct EvalOptions {
   int64_t samples = 1;
   int64_t facts = 10;
   int64_t needles = 1;
+  bool invented = false;
   uint64_t seed = kDefaultSeed;
   std::vector<std::string> texts;
   bool json = false;
@@ -90,6 +91,7 @@ base::Status EvalRecall(const EvalOptions& options) {
                                         .samples = options.samples,
                                         .facts = options.facts,
                                         .needles = options.needles,
+                                        .invented = options.invented,
                                         .seed = options.seed};
   if (!options.contexts.empty()) recall.contexts = options.contexts;
   Watcher watcher("recall");
@@ -180,6 +182,8 @@ void AddEvalCommand(CommandLine& command_line) {
              [options](int64_t facts) { options->facts = facts; });
   AddInteger(app, "--needles", {1, 64}, "recall: facts a question asks for (default: 1)",
              [options](int64_t needles) { options->needles = needles; });
+  AddFlag(app, "--invented", "recall: facts with invented names, in no list of words",
+          &options->invented);
   AddInteger(app, "--seed", {0}, "Other documents and sessions",
              [options](int64_t seed) { options->seed = static_cast<uint64_t>(seed); });
   AddTexts(app, "--text", "PATH", "ppl: a text file, or a directory of *.txt;\nmay be given again",

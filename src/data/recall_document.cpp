@@ -19,8 +19,16 @@ std::string MakeCode(bool words, Random& random) {
   return words ? std::string(PickAnyWord(random)) : std::to_string(1000 + random.Below(9000));
 }
 
-std::string MakeName(bool numbers, Random& random) {
-  if (numbers) return std::to_string(100 + random.Below(kMaxNumberedFacts));
+std::string MakeInventedName(Random& random) {
+  std::string name = InventWord(random);
+  if (random.Chance(0.15)) name.front() = static_cast<char>(name.front() - 'a' + 'A');
+  for (uint64_t more = random.Below(3); more > 0; more /= 2) (name += ' ') += InventWord(random);
+  return name;
+}
+
+std::string MakeName(const RecallOptions& options, Random& random) {
+  if (options.numbers) return std::to_string(100 + random.Below(kMaxNumberedFacts));
+  if (options.invented) return MakeInventedName(random);
   std::string name(random.Pick(kWords));
   (name += ' ') += random.Pick(kWords);
   return name;
@@ -30,7 +38,7 @@ std::vector<RecallFact> MakeFacts(const RecallOptions& options, Random& random) 
   std::vector<RecallFact> facts;
   std::unordered_set<std::string> names;
   while (facts.size() < static_cast<size_t>(options.facts)) {
-    const std::string name = MakeName(options.numbers, random);
+    const std::string name = MakeName(options, random);
     if (!names.insert(name).second) continue;
     facts.push_back({.name = name, .code = MakeCode(options.words, random)});
   }
@@ -127,6 +135,21 @@ std::string RecallQuestion(const RecallFact& fact) { return "Code of " + fact.na
 
 std::string RecallQuestion(std::span<const RecallFact> facts) {
   return "Codes of " + JoinFacts(facts, " and ", [](const RecallFact& f) { return f.name; }) + "?";
+}
+
+std::string RewordedRecallQuestion(const RecallFact& fact, uint64_t wording) {
+  switch (wording % kRecallWordings) {
+    case 0:
+      return "What is the code of " + fact.name + "?";
+    case 1:
+      return "What's the code of " + fact.name + "?";
+    case 2:
+      return "Tell me the code of " + fact.name + ".";
+    case 3:
+      return "the code of " + fact.name;
+    default:
+      return fact.name + "?";
+  }
 }
 
 std::string RecallAnswer(std::span<const RecallFact> facts) {

@@ -15,7 +15,7 @@ inline constexpr int64_t kMaxNumberedFacts = 900;
 
 /// "The code of NAME is CODE."
 struct RecallFact {
-  std::string name{};  ///< two words, or a number; no two facts of a document have the same
+  std::string name{};  ///< two words, or what the options say; no two facts have the same
   std::string code{};  ///< four digits, the first not 0, or a word: as stated last
   int64_t offset = 0;  ///< of the line that states it last, in bytes of the text
 };
@@ -32,6 +32,8 @@ struct RecallOptions {
   bool words = false;
   /// Names are numbers of three digits, as those of orders are in tool sessions.
   bool numbers = false;
+  /// Names are one to three invented words, in no list.
+  bool invented = false;
   /// Share of the lines of random words that end in the name of a fact. In very long documents
   /// names stand there by chance: any two words side by side are one of kMaxRecallFacts.
   double decoys = 0;
@@ -49,6 +51,10 @@ RecallDocument MakeRecallDocument(const RecallOptions& options);
 
 /// "Code of NAME?", to be answered with the code alone.
 std::string RecallQuestion(const RecallFact& fact);
+
+/// The same question in other words, of which there are so many.
+inline constexpr uint64_t kRecallWordings = 5;
+std::string RewordedRecallQuestion(const RecallFact& fact, uint64_t wording);
 
 /// "Codes of NAME, NAME and NAME?", to be answered in that order, each code after its name: "NAME:
 /// CODE, NAME: CODE, NAME: CODE". REQUIRES: at least two.

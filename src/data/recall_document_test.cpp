@@ -61,6 +61,31 @@ TEST(RecallDocumentTest, NamesMayBeNumbers) {
   EXPECT_EQ(std::ssize(names), kMaxNumberedFacts);
 }
 
+// As people name things: most are more than two tokens.
+TEST(RecallDocumentTest, NamesMayBeInvented) {
+  const RecallDocument document =
+      MakeRecallDocument({.seed = 2, .facts = 500, .bytes = 0, .invented = true});
+  std::set<std::string> words;
+  for (const RecallFact& fact : document.facts) {
+    EXPECT_TRUE(std::regex_match(fact.name, std::regex("[A-Z]?[a-z]*( [a-z]+){0,2}"))) << fact.name;
+    std::istringstream parts(fact.name);
+    for (std::string word; parts >> word;) words.insert(word);
+  }
+  EXPECT_GT(words.size(), 600U);
+}
+
+TEST(RecallDocumentTest, AsksInOtherWords) {
+  std::set<std::string> questions;
+  const RecallFact fact{.name = "a b", .code = "1"};
+  for (uint64_t i = 0; i < kRecallWordings; ++i) {
+    const std::string question = RewordedRecallQuestion(fact, i);
+    EXPECT_NE(question.find("a b"), question.npos);
+    questions.insert(question);
+  }
+  EXPECT_EQ(questions.size(), kRecallWordings);
+  EXPECT_FALSE(questions.contains(RecallQuestion(fact)));
+}
+
 TEST(RecallDocumentTest, IsTheSameOnEveryPlatform) {
   EXPECT_EQ(MakeRecallDocument({.seed = 1, .facts = 2, .bytes = 0}).text,
             "The code of orchid mirror is 7930.\n"

@@ -15,12 +15,12 @@ namespace {
 // Questions about a document in the order asked, until about `tokens` tokens are used.
 struct Interview {
   const RecallDocument& document;
-  double several;
+  const RecallMixture& recall;
   double question_tokens;
 
   void Append(double tokens, Random& random, std::vector<text::Message>& messages) const {
     do {
-      const bool asks_several = document.facts.size() > 1 && random.Chance(several);
+      const bool asks_several = document.facts.size() > 1 && random.Chance(recall.several);
       const size_t count = asks_several ? static_cast<size_t>(random.Between(
                                               2, std::min<int64_t>(8, std::ssize(document.facts))))
                                         : 1;
@@ -28,11 +28,18 @@ struct Interview {
       for (size_t i = 0; i < count; ++i) facts.push_back(random.Pick(document.facts));
       messages.push_back(
           {.role = text::Role::kUser,
-           .content = asks_several ? RecallQuestion(facts) : RecallQuestion(facts.front())});
+           .content = asks_several ? RecallQuestion(facts) : Ask(facts.front(), random)});
       messages.push_back({.role = text::Role::kAssistant,
                           .content = asks_several ? RecallAnswer(facts) : facts.front().code});
       tokens -= question_tokens * static_cast<double>(count);
     } while (tokens > 0);
+  }
+
+ private:
+  std::string Ask(const RecallFact& fact, Random& random) const {
+    if (recall.reworded > 0 && random.Chance(recall.reworded))
+      return RewordedRecallQuestion(fact, random.Bits());
+    return RecallQuestion(fact);
   }
 };
 
@@ -111,6 +118,7 @@ RecallDocument Mixture::MakeDocument(double bytes, std::span<const std::string> 
   if (recall.facts > 0) most = std::min(most, static_cast<double>(recall.facts));
   const bool numbers = recall.numbers > 0 && random.Chance(recall.numbers);
   if (numbers) most = std::min(most, kMaxNumberedFacts / 4.0);
+  const bool invented = !numbers && recall.invented > 0 && random.Chance(recall.invented);
   const int64_t facts = LogUniform(std::min(3.0, most), most, random);
   const double stated = static_cast<double>(facts) * kStatementBytes;
   if (recall.filler < 1) bytes = std::min(bytes, stated / (1 - recall.filler));
@@ -120,25 +128,31 @@ RecallDocument Mixture::MakeDocument(double bytes, std::span<const std::string> 
                              .restated = random.Chance(recall.restated) ? 0.3 : 0,
                              .words = recall.words > 0 && random.Chance(recall.words),
                              .numbers = numbers,
+                             .invented = invented,
                              .decoys = recall.decoys,
                              .prose = prose});
 }
 
 base::Status Mixture::AppendRecall(uint64_t seed, int64_t tokens, Sample& sample) const {
   constexpr double kProseShare = 0.25;
+  constexpr double kBriefTokens = 40;  // the fewest: a fact and a question
   Random random(seed);
+  // As what people type: of any length, and without a newline at the end.
+  const bool is_brief = options_.recall.brief > 0 && random.Chance(options_.recall.brief);
+  if (is_brief) tokens = LogUniform(kBriefTokens, static_cast<double>(tokens), random);
   const bool has_prose = options_.shares.prose > 0 && random.Chance(kProseShare);
   const double token_bytes = has_prose ? prose_bytes_ : document_bytes_;
   const double share = 0.3 + 0.6 * random.Uniform();  // the rest is for questions
-  const RecallDocument document =
+  RecallDocument document =
       MakeDocument(static_cast<double>(tokens) * share * token_bytes,
                    has_prose ? options_.prose : std::span<const std::string>(), random);
+  if (is_brief) document.text.pop_back();
   const double document_tokens = static_cast<double>(document.text.size()) / token_bytes;
   text::Conversation conversation;
   const bool is_system = random.Chance(0.5);
   if (is_system)
     conversation.messages.push_back({.role = text::Role::kSystem, .content = document.text});
-  Interview{document, options_.recall.several, question_tokens_}.Append(
+  Interview{document, options_.recall, question_tokens_}.Append(
       static_cast<double>(tokens) - document_tokens, random, conversation.messages);
   if (!is_system) {
     std::string& first = conversation.messages.front().content;

@@ -32,6 +32,9 @@ struct RecallMixture {
   double words = 0;       ///< share of documents whose codes are words
   double numbers = 0;     ///< share of documents whose names are numbers
   double decoys = 0;      ///< share of lines of filler that name facts without stating them
+  double invented = 0;    ///< share of the other documents whose names no list of words has
+  double reworded = 0;    ///< share of questions for one fact that are put in other words
+  double brief = 0;       ///< share of documents that are shorter than the sample, of any length
 };
 
 /// Tool sessions.

@@ -204,6 +204,37 @@ TEST(MixtureTest, NamesFactsByNumbersAsOftenAsItIsTold) {
   EXPECT_EQ(count(1), 20);
 }
 
+// How many of 20 samples of recall documents have that in them.
+int SamplesThatMatch(const std::string& pattern, const RecallMixture& recall) {
+  const auto mixture = Mixture::Create(TestTokenizer(), {.recall = recall});
+  const std::regex regex(pattern);
+  int count = 0;
+  for (uint64_t seed = 0; seed < 20; ++seed) {
+    const std::string text = *TestTokenizer().Decode(mixture->Make(seed, 1000)->tokens);
+    count += std::regex_search(text, regex) ? 1 : 0;
+  }
+  return count;
+}
+
+TEST(MixtureTest, InventsNamesAsOftenAsItIsTold) {
+  constexpr const char* kOneWord = "The code of [a-z]+ is [0-9]";
+  EXPECT_EQ(SamplesThatMatch(kOneWord, {.invented = 0}), 0);
+  EXPECT_GT(SamplesThatMatch(kOneWord, {.invented = 0.5}), 3);
+  EXPECT_GT(SamplesThatMatch(kOneWord, {.invented = 1}), 15);
+}
+
+TEST(MixtureTest, PutsQuestionsInOtherWordsAsOftenAsItIsTold) {
+  EXPECT_EQ(SamplesThatMatch("Tell me the code", {.reworded = 0}), 0);
+  EXPECT_EQ(SamplesThatMatch("Code of", {.several = 0, .reworded = 1}), 0);
+  EXPECT_GT(SamplesThatMatch("Tell me the code", {.several = 0, .reworded = 1}), 15);
+}
+
+TEST(MixtureTest, HasDocumentsOfAFewLinesAsOftenAsItIsTold) {
+  constexpr const char* kFewLines = "sentence｜>The code of [^<]{10,150}\\.<｜User｜>";
+  EXPECT_EQ(SamplesThatMatch(kFewLines, {.brief = 0}), 0);
+  EXPECT_GT(SamplesThatMatch(kFewLines, {.brief = 1}), 10);
+}
+
 TEST(MixtureTest, NeedsSomethingToMix) {
   EXPECT_FALSE(Mixture::Create(TestTokenizer(), {.shares = {.recall = 0}}).ok());
   EXPECT_FALSE(Mixture::Create(TestTokenizer(), {.shares = {.recall = 0, .prose = 1}}).ok());

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "data/random.h"
@@ -45,6 +46,26 @@ inline constexpr auto kPeople = std::to_array<std::string_view>(
     {"Ada", "Ben", "Cleo", "Dan", "Eva", "Finn", "Greta", "Hugo", "Ines", "Jon", "Kira", "Leo"});
 inline constexpr auto kDays = std::to_array<std::string_view>(
     {"monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"});
+
+/// A word of one to three syllables, as none of these lists has it but by chance.
+inline std::string InventWord(Random& random) {
+  constexpr auto kOnsets = std::to_array<std::string_view>(
+      {"",   "b",  "bl", "br", "c",  "ch", "d", "dr", "f",  "fl", "g", "gr",
+       "h",  "j",  "k",  "l",  "m",  "n",  "p", "pl", "pr", "r",  "s", "sh",
+       "sl", "sp", "st", "t",  "th", "tr", "v", "w",  "y",  "z"});
+  constexpr auto kVowels = std::to_array<std::string_view>(
+      {"a", "a", "e", "e", "i", "i", "o", "o", "u", "y", "ai", "ea", "ee", "oa", "oo", "ou", "ue"});
+  constexpr auto kCodas = std::to_array<std::string_view>(
+      {"",  "",   "",   "",  "b", "ck", "d",  "g", "l",  "ll", "m", "n",
+       "n", "nd", "ng", "p", "r", "rd", "rt", "s", "ss", "st", "t", "x"});
+  std::string word;
+  for (uint64_t more = 1 + random.Below(4); more > 0; more /= 2) {
+    word += random.Pick(kOnsets);
+    word += random.Pick(kVowels);
+    word += random.Pick(kCodas);
+  }
+  return word;
+}
 
 /// Any of all these words, each as likely.
 inline std::string_view PickAnyWord(Random& random) {

@@ -3,6 +3,7 @@
 
 #include <numeric>
 
+#include "data/words.h"
 #include "evaluate/heat_map.h"
 #include "evaluate/perplexity.h"
 #include "evaluate/recall_eval.h"
@@ -31,7 +32,7 @@ TEST(RecallEvalTest, CountsByDepth) {
   };
   const auto watch_mistakes = [&](const Mistake& mistake) {
     EXPECT_EQ(mistake.length, 768);
-    EXPECT_THAT(mistake.question, ::testing::HasSubstr("ode"));
+    EXPECT_THAT(mistake.question, ::testing::StartsWith("Code of "));
     EXPECT_NE(mistake.said, mistake.expected);
     ++mistakes;
   };
@@ -50,6 +51,19 @@ TEST(RecallEvalTest, CountsByDepth) {
   EXPECT_EQ(total, 20);
   EXPECT_GE(correct, 15);
   EXPECT_EQ(mistakes, total - correct);
+}
+
+// Asked for four at once it makes mistakes, which tell the names.
+TEST(RecallEvalTest, AsksForInventedNames) {
+  Examinee examinee = OpenModel();
+  std::string asked;
+  const auto rows = EvaluateRecall(
+      examinee, {.contexts = {768}, .facts = 8, .needles = 4, .invented = true},
+      {.on_progress = {}, .on_mistake = [&](const Mistake& m) { asked += m.question + "\n"; }});
+  ASSERT_TRUE(rows.ok()) << rows.error().message;
+  ASSERT_NE(asked, "");
+  for (const std::string_view word : data::kWords)
+    EXPECT_EQ(asked.find(" " + std::string(word) + " "), asked.npos) << asked;
 }
 
 // It was never shown a tool.

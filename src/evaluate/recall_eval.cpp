@@ -14,15 +14,20 @@ using data::RecallDocument;
 using data::RecallFact;
 
 constexpr int64_t kDepths = 10;
-// Tokens of an answer that names one fact, and some to be wrong with.
-constexpr int64_t kAnswerTokens = 16;
+
+// Tokens of an answer that names so many facts, and some to be wrong with.
+int64_t AnswerTokens(const RecallEvalOptions& options) {
+  return (options.invented ? 32 : 16) * options.needles;
+}
+
+std::string Question(std::span<const RecallFact> facts) {
+  return facts.size() == 1 ? data::RecallQuestion(facts.front()) : data::RecallQuestion(facts);
+}
 
 text::Conversation Ask(const RecallDocument& document, std::span<const RecallFact> facts) {
-  const std::string question =
-      facts.size() == 1 ? data::RecallQuestion(facts.front()) : data::RecallQuestion(facts);
   text::Conversation conversation;
   conversation.messages.push_back({.role = text::Role::kSystem, .content = document.text});
-  conversation.messages.push_back({.role = text::Role::kUser, .content = question});
+  conversation.messages.push_back({.role = text::Role::kUser, .content = Question(facts)});
   return conversation;
 }
 
@@ -36,8 +41,9 @@ base::Result<RecallDocument> FitDocument(const Examinee& examinee, const RecallE
                   examinee.Encode(Ask(document, asked), text::ThinkingEffort::kNone));
     return std::ssize(prompt);
   };
-  auto document = data::FitRecallDocument({.seed = seed, .facts = options.facts},
-                                          context - kAnswerTokens * options.needles, count);
+  auto document =
+      data::FitRecallDocument({.seed = seed, .facts = options.facts, .invented = options.invented},
+                              context - AnswerTokens(options), count);
   if (!document.ok())
     return base::MakeError("a context of {} tokens: {}", context, document.error().message);
   return document;
@@ -115,8 +121,7 @@ class Examination {
       FATHOM_TRY(examinee_.Study(shared));
     }
     for (size_t i = 0; i < questions.size(); ++i) {
-      FATHOM_ASSIGN(const std::string answer,
-                    examinee_.Answer(prompts[i], kAnswerTokens * options_.needles));
+      FATHOM_ASSIGN(const std::string answer, examinee_.Answer(prompts[i], AnswerTokens(options_)));
       Grade(document, questions[i], SplitAnswer(answer));
     }
     return {};
@@ -137,7 +142,7 @@ class Examination {
       if (answer != right && watch_.on_mistake)
         watch_.on_mistake({.length = row.context,
                            .place = row.depth,
-                           .question = data::RecallQuestion(facts),
+                           .question = Question(facts),
                            .expected = right,
                            .said = answer});
       ++done_;

@@ -18,6 +18,7 @@ struct RecallEvalOptions {
   int64_t facts = 10;  ///< in a document, evenly spread; each is asked for
   /// Facts that one question asks for, in an order of its own. 1: one after the other.
   int64_t needles = 1;
+  bool invented = false;  ///< names that no list of words has: data/recall_document.h
   uint64_t seed = 1;
 };
 

@@ -113,6 +113,9 @@ void ReadTexts(TableReader& reader, StepTexts& texts) {
   reader.Share("words", texts.recall.words);
   reader.Share("numbers", texts.recall.numbers);
   reader.Share("decoys", texts.recall.decoys);
+  reader.Share("invented", texts.recall.invented);
+  reader.Share("reworded", texts.recall.reworded);
+  reader.Share("short", texts.recall.brief);
   reader.Share("brief", texts.sessions.brief);
   reader.Share("remember", texts.sessions.remember);
   reader.Share("pairs", texts.sessions.pairs);
