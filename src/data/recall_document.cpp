@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <numeric>
+#include <string_view>
 #include <unordered_set>
+#include <utility>
 
 #include "base/check.h"
 #include "data/random.h"
@@ -22,7 +24,7 @@ std::string MakeCode(bool words, Random& random) {
 std::string MakeInventedName(Random& random) {
   std::string name = InventWord(random);
   if (random.Chance(0.15)) name.front() = static_cast<char>(name.front() - 'a' + 'A');
-  for (uint64_t more = random.Below(3); more > 0; more /= 2) (name += ' ') += InventWord(random);
+  for (uint64_t more = random.Below(3); more > 0; --more) (name += ' ') += InventWord(random);
   return name;
 }
 
@@ -138,18 +140,16 @@ std::string RecallQuestion(std::span<const RecallFact> facts) {
 }
 
 std::string RewordedRecallQuestion(const RecallFact& fact, uint64_t wording) {
-  switch (wording % kRecallWordings) {
-    case 0:
-      return "What is the code of " + fact.name + "?";
-    case 1:
-      return "What's the code of " + fact.name + "?";
-    case 2:
-      return "Tell me the code of " + fact.name + ".";
-    case 3:
-      return "the code of " + fact.name;
-    default:
-      return fact.name + "?";
-  }
+  // What stands before the name, and behind it.
+  constexpr std::pair<std::string_view, std::string_view> kWordings[kRecallWordings] = {
+      {"What is the code of ", "?"},
+      {"What's the code of ", "?"},
+      {"Tell me the code of ", "."},
+      {"the code of ", ""},
+      {"", "?"},
+  };
+  const auto& [before, behind] = kWordings[wording % kRecallWordings];
+  return fmt::format("{}{}{}", before, fact.name, behind);
 }
 
 std::string RecallAnswer(std::span<const RecallFact> facts) {

@@ -135,18 +135,18 @@ RecallDocument Mixture::MakeDocument(double bytes, std::span<const std::string> 
 
 base::Status Mixture::AppendRecall(uint64_t seed, int64_t tokens, Sample& sample) const {
   constexpr double kProseShare = 0.25;
-  constexpr double kBriefTokens = 40;  // the fewest: a fact and a question
+  constexpr double kFewestTokens = 40;  // a fact and a question
   Random random(seed);
   // As what people type: of any length, and without a newline at the end.
-  const bool is_brief = options_.recall.brief > 0 && random.Chance(options_.recall.brief);
-  if (is_brief) tokens = LogUniform(kBriefTokens, static_cast<double>(tokens), random);
+  const bool is_shorter = options_.recall.shorter > 0 && random.Chance(options_.recall.shorter);
+  if (is_shorter) tokens = LogUniform(kFewestTokens, static_cast<double>(tokens), random);
   const bool has_prose = options_.shares.prose > 0 && random.Chance(kProseShare);
   const double token_bytes = has_prose ? prose_bytes_ : document_bytes_;
   const double share = 0.3 + 0.6 * random.Uniform();  // the rest is for questions
   RecallDocument document =
       MakeDocument(static_cast<double>(tokens) * share * token_bytes,
                    has_prose ? options_.prose : std::span<const std::string>(), random);
-  if (is_brief) document.text.pop_back();
+  if (is_shorter) document.text.pop_back();
   const double document_tokens = static_cast<double>(document.text.size()) / token_bytes;
   text::Conversation conversation;
   const bool is_system = random.Chance(0.5);

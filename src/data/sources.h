@@ -34,7 +34,7 @@ struct RecallMixture {
   double decoys = 0;      ///< share of lines of filler that name facts without stating them
   double invented = 0;    ///< share of the other documents whose names no list of words has
   double reworded = 0;    ///< share of questions for one fact that are put in other words
-  double brief = 0;       ///< share of documents that are shorter than the sample, of any length
+  double shorter = 0;     ///< share of documents that do not fill the sample: of any length
 };
 
 /// Tool sessions.

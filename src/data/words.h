@@ -58,8 +58,9 @@ inline std::string InventWord(Random& random) {
   constexpr auto kCodas = std::to_array<std::string_view>(
       {"",  "",   "",   "",  "b", "ck", "d",  "g", "l",  "ll", "m", "n",
        "n", "nd", "ng", "p", "r", "rd", "rt", "s", "ss", "st", "t", "x"});
+  constexpr auto kSyllables = std::to_array({1, 2, 2, 3});
   std::string word;
-  for (uint64_t more = 1 + random.Below(4); more > 0; more /= 2) {
+  for (int more = random.Pick(kSyllables); more > 0; --more) {
     word += random.Pick(kOnsets);
     word += random.Pick(kVowels);
     word += random.Pick(kCodas);

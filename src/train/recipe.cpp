@@ -115,7 +115,7 @@ void ReadTexts(TableReader& reader, StepTexts& texts) {
   reader.Share("decoys", texts.recall.decoys);
   reader.Share("invented", texts.recall.invented);
   reader.Share("reworded", texts.recall.reworded);
-  reader.Share("short", texts.recall.brief);
+  reader.Share("shorter", texts.recall.shorter);
   reader.Share("brief", texts.sessions.brief);
   reader.Share("remember", texts.sessions.remember);
   reader.Share("pairs", texts.sessions.pairs);
